@@ -1,1 +1,5 @@
+//! Starts the provider, as Terraform does.
+
+#![forbid(unsafe_code)]
+
 fn main() {}

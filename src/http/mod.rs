@@ -1,0 +1,1 @@
+//! What the clients of Nomad and Consul share.

@@ -1,0 +1,3 @@
+//! Nomad's HTTP API.
+
+pub mod job;

@@ -1,0 +1,1 @@
+//! OAM to Nomad.
