@@ -1,0 +1,87 @@
+//! Errors of the layers below, as diagnostics.
+
+use crate::http;
+use crate::nomad::watch;
+use crate::oam::Problem;
+use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
+use crate::store::{ApplicationKey, StoreError};
+
+/// An answer of Nomad, or none.
+pub fn nomad(error: &http::Error) -> Diagnostic {
+    Diagnostic::error(error.summary(), error.detail())
+}
+
+/// A record that cannot be read or written.
+pub fn store(error: &StoreError) -> Diagnostic {
+    Diagnostic::error(error.summary(), error.detail())
+}
+
+/// A recorded document that this version cannot read.
+pub fn document(key: &ApplicationKey) -> impl Fn(Vec<Problem>) -> Diagnostics {
+    let key = key.to_string();
+    move |problems| {
+        let problems: Vec<_> = problems.iter().map(|p| format!("{}: {}", p.path, p.summary)).collect();
+        vec![Diagnostic::error(
+            "Unreadable record",
+            format!(
+                "The record of the application {key} in Consul holds a document that this version \
+                 of the provider cannot read ({}). Nothing was changed. Use the provider version \
+                 that wrote it, or repair the record.",
+                problems.join("; ")
+            ),
+        )]
+    }
+}
+
+/// The user wants to stop.
+pub fn cancelled() -> Diagnostic {
+    Diagnostic::error(
+        "Interrupted",
+        "The apply was stopped before it was through. What was done is in the state and in the \
+         record; the next apply goes on from there.",
+    )
+}
+
+/// Somebody has changed a job after the plan was made.
+pub fn job_changed(id: &str) -> Diagnostic {
+    Diagnostic::error(
+        format!("The job {id} has changed since the plan"),
+        "Somebody else has changed or removed it in the meantime, so the plan no longer says what \
+         would happen. It was left as it is. Plan and apply again.",
+    )
+}
+
+/// A job that is somebody else's has the name that one of ours should have.
+pub fn job_of_another(id: &str) -> Diagnostic {
+    Diagnostic::error(
+        format!("The job {id} already exists"),
+        "It does not belong to this application, and was left as it is. Give the application or \
+         the component another name, or stop and purge the job first.",
+    )
+}
+
+/// A job that did not become healthy.
+pub fn unhealthy(id: &str, failure: &watch::Failure) -> Diagnostic {
+    match failure {
+        watch::Failure::Cancelled => cancelled(),
+        failure => Diagnostic::error(
+            format!("The job {id} is not healthy"),
+            format!(
+                "{failure}\n\nThe job stays as it is. Correct the component and apply again; \
+                 `nomad job status {id}` and `nomad alloc logs` say more."
+            ),
+        ),
+    }
+}
+
+/// A job that is not healthy when the time is up.
+pub fn too_late(id: &str, why: Option<&String>) -> Diagnostic {
+    let why = why.map_or("Nomad did not say why in time.", String::as_str);
+    Diagnostic::error(
+        format!("The job {id} is not healthy in time"),
+        format!(
+            "{why}\n\nThe job stays as it is. Correct the component, or allow it more time in the \
+             `timeouts` block, and apply again."
+        ),
+    )
+}
