@@ -13,6 +13,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use async_trait::async_trait;
 
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
+use crate::protocol::path::AttributePath;
 use crate::protocol::resource::{self, Resource};
 use crate::protocol::schema::Schema;
 use crate::protocol::value::Value;
@@ -123,12 +124,25 @@ impl resource::Provider for OamProvider {
         let namespace = config.nomad.namespace.clone();
         let region = config.nomad.region.clone();
         let consul = consul::Client::new(config.consul);
+        let store = match Store::new(consul, &config.key_prefix) {
+            Ok(store) => store,
+            Err(error) => {
+                let path = AttributePath::new("consul").attribute(error.field);
+                return vec![Diagnostic::error(error.summary, error.detail).at(path)];
+            }
+        };
         self.servers.set(State::Ready(Arc::new(Clients {
             nomad: nomad::Client::new(config.nomad),
-            store: Store::new(consul, config.key_prefix),
+            store,
             namespace: namespace.unwrap_or_else(|| "default".to_owned()),
             region,
         })));
         Vec::new()
+    }
+
+    async fn shutdown(&self) {
+        if let Some(clients) = self.servers.known() {
+            clients.store.close().await;
+        }
     }
 }

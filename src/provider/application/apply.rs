@@ -21,7 +21,7 @@ use crate::protocol::path::AttributePath;
 use crate::protocol::resource::{ApplyRequest, ApplyResponse, Context};
 use crate::protocol::value::Value;
 use crate::provider::Clients;
-use crate::store::{ApplicationKey, Expect, Held, JobRecord, Phase, Record};
+use crate::store::{ApplicationKey, Expect, Held, FORMAT, JobRecord, Phase, Record, Version};
 use crate::translate::{self, Target, Translation};
 
 /// Makes a planned application true and waits until it is healthy.
@@ -39,10 +39,14 @@ pub async fn apply(clients: &Clients, cx: &Context, request: ApplyRequest) -> Ap
         Ok(work) => work,
         Err(diagnostics) => return unchanged(request, diagnostics),
     };
-    let begun = clients.store.begin(&work.key, work.expect(), work.intent(), &cx.cancel).await;
-    match begun {
-        Ok(held) => work.carry_out(clients, cx, held).await,
-        Err(error) => unchanged(request, vec![failure::store(&error)]),
+    let Some(expect) = work.expect() else {
+        return unchanged(request, vec![failure::not_refreshed()]);
+    };
+    let begun = clients.store.begin(&work.key, expect, work.intent());
+    match cx.cancel.run_until_cancelled(begun).await {
+        Some(Ok(held)) => work.carry_out(clients, cx, held).await,
+        Some(Err(error)) => unchanged(request, vec![failure::store(&error)]),
+        None => unchanged(request, vec![failure::cancelled()]),
     }
 }
 
@@ -95,7 +99,7 @@ impl<'a> Work<'a> {
                 "The name of the application or its tenant is still not known.",
             )]);
         };
-        let target = config::target(clients, &key.tenant);
+        let target = config::target(clients, key.tenant());
         let translations = translate::translate(&application, &target);
         let private = Private::read(&request.private);
         let mut writes = BTreeSet::new();
@@ -131,10 +135,11 @@ impl<'a> Work<'a> {
         })
     }
 
-    fn expect(&self) -> Expect {
+    /// What the record must be; `None` where nobody has seen it.
+    fn expect(&self) -> Option<Expect> {
         match self.prior {
-            Value::Null => Expect::Absent,
-            _ => Expect::Index(self.private.index),
+            Value::Null => Some(Expect::Absent),
+            _ => self.private.version().map(Expect::Version),
         }
     }
 
@@ -150,7 +155,7 @@ impl<'a> Work<'a> {
         for (component, id) in self.purges.iter().chain(ids) {
             jobs.insert(component.clone(), self.job_record(component, id, None));
         }
-        Record::new(self.revision(), Phase::Applying, self.document(), jobs)
+        self.record(Phase::Applying, jobs)
     }
 
     fn settled(&self, done: &Done) -> Record {
@@ -159,11 +164,18 @@ impl<'a> Work<'a> {
             let job = self.job_record(component, &translation.job.id, Some(done));
             (component.clone(), job)
         });
-        Record::new(self.revision(), Phase::Settled, self.document(), jobs.collect())
+        self.record(Phase::Settled, jobs.collect())
     }
 
-    fn document(&self) -> serde_json::Value {
-        oam::to_document(&config::node(self.planned))
+    fn record(&self, phase: Phase, jobs: BTreeMap<String, JobRecord>) -> Record {
+        Record {
+            format: FORMAT,
+            revision: self.revision(),
+            phase,
+            document: oam::to_document(&config::node(self.planned)),
+            jobs,
+            operation: None,
+        }
     }
 
     fn job_record(&self, component: &str, id: &str, done: Option<&Done>) -> JobRecord {
@@ -171,7 +183,7 @@ impl<'a> Work<'a> {
         JobRecord {
             id: id.to_owned(),
             namespace: self.target.namespace.clone(),
-            version: version.unwrap_or_default(),
+            version,
             job_modify_index: done.and_then(|done| self.index(component, done)),
         }
     }
@@ -352,11 +364,11 @@ impl<'a> Work<'a> {
     async fn settle(self, clients: &Clients, held: Held, mut done: Done) -> ApplyResponse {
         let record = self.settled(&done);
         match clients.store.settle(held, record).await {
-            Ok(index) => self.response(index, "settled", done),
+            Ok(version) => self.response(Some(version), "settled", done),
             Err(error) => {
                 done.diagnostics.push(failure::store(&error));
-                // Nobody knows the index now: the next apply needs a refresh, which is the default.
-                self.response(0, "applying", done)
+                // Nobody knows the version now: the next plan's refresh finds it out.
+                self.response(None, "applying", done)
             }
         }
     }
@@ -374,20 +386,20 @@ impl<'a> Work<'a> {
                 diagnostics: done.diagnostics,
             };
         }
-        match clients.store.abandon(held).await {
-            Ok(index) => self.response(index, "applying", done),
+        match clients.store.abandon(held, self.intent()).await {
+            Ok(version) => self.response(Some(version), "applying", done),
             Err(error) => {
                 done.diagnostics.push(failure::store(&error));
-                self.response(0, "applying", done)
+                self.response(None, "applying", done)
             }
         }
     }
 
     /// The state that was reached.
-    fn response(self, index: u64, status: &str, done: Done) -> ApplyResponse {
+    fn response(self, version: Option<Version>, status: &str, done: Done) -> ApplyResponse {
         let mut state = self.planned.clone();
         let mut private = Private {
-            index,
+            record: version.map(|version| version.to_string()),
             jobs: BTreeMap::new(),
         };
         let mut jobs = BTreeMap::new();
@@ -454,7 +466,7 @@ pub fn jobs_of(state: &Value, key: &ApplicationKey) -> BTreeMap<String, String> 
     let jobs = state.get("jobs").as_map().into_iter().flatten();
     let id = |component: &String| {
         let id = state.get("jobs").get(component).get("id").as_str();
-        id.map_or_else(|| oam::job_id(&key.name, component), str::to_owned)
+        id.map_or_else(|| oam::job_id(key.name(), component), str::to_owned)
     };
     components.chain(jobs).map(|(component, _)| (component.clone(), id(component))).collect()
 }

@@ -8,11 +8,8 @@ use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
 use crate::protocol::path::AttributePath;
 use crate::protocol::value::Value;
 use crate::provider::{Clients, convert};
-use crate::store::ApplicationKey;
+use crate::store::{ApplicationKey, DEFAULT_TENANT};
 use crate::translate::Target;
-
-/// The name that stands for no tenant.
-pub const NO_TENANT: &str = "default";
 
 /// Which operation a timeout is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,23 +83,20 @@ pub fn timeout(value: &Value, operation: Operation) -> Result<Duration, Diagnost
 /// The tenant's name, or the one that stands for none; `None` while it is unknown.
 pub fn tenant(value: &Value) -> Option<&str> {
     match value.get("tenant") {
-        Value::Null => Some(NO_TENANT),
+        Value::Null => Some(DEFAULT_TENANT),
         tenant => tenant.as_str(),
     }
 }
 
 /// The key of an application whose name and tenant are known.
 pub fn key(value: &Value) -> Option<ApplicationKey> {
-    Some(ApplicationKey {
-        tenant: tenant(value)?.to_owned(),
-        name: value.get("name").as_str()?.to_owned(),
-    })
+    Some(ApplicationKey::new(Some(tenant(value)?), value.get("name").as_str()?))
 }
 
 /// Where the jobs of a tenant go: a tenant has the namespace of its name.
 pub fn target(clients: &Clients, tenant: &str) -> Target {
     let namespace = match tenant {
-        NO_TENANT => clients.namespace.clone(),
+        DEFAULT_TENANT => clients.namespace.clone(),
         tenant => tenant.to_owned(),
     };
     Target {

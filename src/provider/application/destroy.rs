@@ -11,7 +11,7 @@ use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
 use crate::protocol::resource::{ApplyRequest, ApplyResponse, Context};
 use crate::protocol::value::Value;
 use crate::provider::Clients;
-use crate::store::{ApplicationKey, Expect, JobRecord, Phase, Record};
+use crate::store::{ApplicationKey, Expect, FORMAT, JobRecord, Phase, Record};
 use crate::translate;
 
 /// Purges the jobs of an application and removes its record.
@@ -40,12 +40,12 @@ async fn destroyed(
     let prior = &request.prior;
     let private = Private::read(&request.private);
     let Some(key) = config::key(prior) else { return Ok(Vec::new()) };
-    let namespace = config::target(clients, &key.tenant).namespace;
+    let namespace = config::target(clients, key.tenant()).namespace;
     let job = |(component, id)| {
         let job = JobRecord {
             id,
             namespace: namespace.clone(),
-            version: 0,
+            version: None,
             job_modify_index: None,
         };
         (component, job)
@@ -53,13 +53,23 @@ async fn destroyed(
     let jobs: BTreeMap<_, _> = super::apply::jobs_of(prior, &key).into_iter().map(job).collect();
     let revision = prior.get("revision").as_i64().and_then(|r| u64::try_from(r).ok());
     let document = oam::to_document(&config::node(prior));
-    let record = Record::new(revision.unwrap_or(1), Phase::Destroying, document, jobs.clone());
-    let expect = Expect::Index(private.index);
-    let held = clients
-        .store
-        .begin(&key, expect, record, &cx.cancel)
-        .await
-        .map_err(|error| (None, vec![failure::store(&error)]))?;
+    let intent = Record {
+        format: FORMAT,
+        revision: revision.unwrap_or(1),
+        phase: Phase::Destroying,
+        document,
+        jobs: jobs.clone(),
+        operation: None,
+    };
+    let Some(version) = private.version() else {
+        return Err((None, vec![failure::not_refreshed()]));
+    };
+    let begun = clients.store.begin(&key, Expect::Version(version), intent.clone());
+    let held = match cx.cancel.run_until_cancelled(begun).await {
+        Some(Ok(held)) => held,
+        Some(Err(error)) => return Err((None, vec![failure::store(&error)])),
+        None => return Err((None, vec![failure::cancelled()])),
+    };
     let mut diagnostics = Vec::new();
     for job in jobs.values() {
         let purged = match cx.cancel.is_cancelled() {
@@ -70,14 +80,15 @@ async fn destroyed(
             Ok(warning) => diagnostics.extend(warning),
             Err(diagnostic) => {
                 diagnostics.push(diagnostic);
-                let index = match clients.store.abandon(held).await {
-                    Ok(index) => index,
+                let abandoned = clients.store.abandon(held, intent).await;
+                let record = match abandoned {
+                    Ok(version) => Some(version.to_string()),
                     Err(error) => {
                         diagnostics.push(failure::store(&error));
-                        0
+                        None
                     }
                 };
-                let private = Private { index, ..private };
+                let private = Private { record, ..private };
                 return Err((Some(private.write()), diagnostics));
             }
         }
@@ -119,6 +130,5 @@ pub async fn purge(
 
 /// Whether a job says of itself that it belongs to this application.
 pub fn is_ours(live: &LiveJob, key: &ApplicationKey) -> bool {
-    let owner = live.json.get("Meta").and_then(|meta| meta.get(translate::META_APPLICATION));
-    owner.and_then(|owner| owner.as_str()) == Some(key.to_string().as_str())
+    live.meta.get(translate::META_APPLICATION) == Some(&key.to_string())
 }

@@ -42,6 +42,15 @@ pub fn cancelled() -> Diagnostic {
     )
 }
 
+/// The last apply could not say what it left in the record.
+pub fn not_refreshed() -> Diagnostic {
+    Diagnostic::error(
+        "The record has not been read",
+        "What the plan was made from does not say which version of the record in Consul it saw, so \
+         nothing was changed. Plan again without `-refresh=false`.",
+    )
+}
+
 /// Somebody has changed a job after the plan was made.
 pub fn job_changed(id: &str) -> Diagnostic {
     Diagnostic::error(
@@ -61,27 +70,9 @@ pub fn job_of_another(id: &str) -> Diagnostic {
 }
 
 /// A job that did not become healthy.
-pub fn unhealthy(id: &str, failure: &watch::Failure) -> Diagnostic {
-    match failure {
-        watch::Failure::Cancelled => cancelled(),
-        failure => Diagnostic::error(
-            format!("The job {id} is not healthy"),
-            format!(
-                "{failure}\n\nThe job stays as it is. Correct the component and apply again; \
-                 `nomad job status {id}` and `nomad alloc logs` say more."
-            ),
-        ),
+pub fn unhealthy(failure: &watch::Failure) -> Diagnostic {
+    match failure.reason {
+        watch::Reason::Cancelled => cancelled(),
+        _ => Diagnostic::error(failure.summary(), failure.detail()),
     }
-}
-
-/// A job that is not healthy when the time is up.
-pub fn too_late(id: &str, why: Option<&String>) -> Diagnostic {
-    let why = why.map_or("Nomad did not say why in time.", String::as_str);
-    Diagnostic::error(
-        format!("The job {id} is not healthy in time"),
-        format!(
-            "{why}\n\nThe job stays as it is. Correct the component, or allow it more time in the \
-             `timeouts` block, and apply again."
-        ),
-    )
 }

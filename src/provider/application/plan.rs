@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::config::{self, NO_TENANT};
+use super::config;
 use super::private::Private;
 use crate::nomad::job::Job;
 use crate::oam;
@@ -10,6 +10,7 @@ use crate::protocol::path::AttributePath;
 use crate::protocol::resource::{PlanRequest, PlanResponse};
 use crate::protocol::value::Value;
 use crate::provider::Clients;
+use crate::store::DEFAULT_TENANT;
 use crate::translate::{self, Target};
 
 /// Plans a creation, an update or a deletion. Without clients, what depends on the provider block
@@ -83,7 +84,7 @@ fn jobs(clients: Option<&Clients>, prior: &Value, planned: &Value, private: &Pri
     };
     let target = match (clients, config::tenant(planned)) {
         (Some(clients), Some(tenant)) => Some(config::target(clients, tenant)),
-        (None, Some(tenant)) if tenant != NO_TENANT => Some(elsewhere(tenant)),
+        (None, Some(tenant)) if tenant != DEFAULT_TENANT => Some(elsewhere(tenant)),
         _ => None,
     };
     let entry = |(name, component): (&String, &Value)| {

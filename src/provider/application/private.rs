@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::store::Version;
+
 /// The world as the last refresh or apply has seen it. Terraform hands it from the state to the
 /// plan and from the plan to the apply, and shows it to nobody.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Private {
-    /// Consul's `ModifyIndex` of the record.
-    pub index: u64,
+    /// The version of the record, as text; `None` where nobody knows it.
+    pub record: Option<String>,
     /// The live job of each component, where there is one.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub jobs: BTreeMap<String, Seen>,
@@ -30,6 +32,11 @@ impl Private {
     /// world nobody has seen: the apply then asks for a refresh.
     pub fn read(bytes: &[u8]) -> Self {
         serde_json::from_slice(bytes).unwrap_or_default()
+    }
+
+    /// The version of the record.
+    pub fn version(&self) -> Option<Version> {
+        self.record.as_ref()?.parse().ok()
     }
 
     /// The bytes to keep.

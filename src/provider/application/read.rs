@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use futures_util::future::try_join_all;
 use serde_json::Value as Json;
 
-use super::config::{self, NO_TENANT};
+use super::config;
 use super::{destroy, failure};
 use super::private::{Private, Seen};
 use crate::nomad::LiveJob;
@@ -63,17 +63,8 @@ pub async fn import(
     ty: &Type,
     id: &str,
 ) -> Result<(Value, Vec<u8>), Diagnostics> {
-    let (tenant, name) = id.split_once('/').unwrap_or((NO_TENANT, id));
-    if tenant.is_empty() || name.is_empty() || name.contains('/') {
-        return Err(vec![Diagnostic::error(
-            "Unreadable import ID",
-            format!("{id:?} is neither `<tenant>/<name>` nor the name of an application without a tenant."),
-        )]);
-    }
-    let key = ApplicationKey {
-        tenant: tenant.to_owned(),
-        name: name.to_owned(),
-    };
+    let unreadable = |reason| vec![Diagnostic::error("Unreadable import ID", reason)];
+    let key = ApplicationKey::parse(id).map_err(unreadable)?;
     let stored = clients.store.read(&key).await.map_err(|e| vec![failure::store(&e)])?;
     let Some(stored) = stored else {
         return Err(vec![Diagnostic::error(
@@ -100,7 +91,7 @@ async fn observe(
     let record = &stored.record;
     let recorded = oam::from_document(&record.document).map_err(failure::document(key))?;
     let application = oam::parse(&recorded).map_err(failure::document(key))?;
-    let target = config::target(clients, &key.tenant);
+    let target = config::target(clients, key.tenant());
     let translations = translate::translate(&application, &target);
 
     let live = translations.iter().map(|translation| async {
@@ -110,7 +101,7 @@ async fn observe(
 
     let mut state = base(&recorded, before, ty);
     let mut private = Private {
-        index: stored.index,
+        record: Some(stored.version.to_string()),
         jobs: BTreeMap::new(),
     };
     let mut jobs = BTreeMap::new();
@@ -125,7 +116,7 @@ async fn observe(
         let drifted = compare(translation, &live, ty, &mut state, &mut drift);
         let index = live.job_modify_index;
         private.jobs.insert(component.clone(), Seen { index, drifted });
-        jobs.insert(component.clone(), job(&translation.job.id, &live));
+        jobs.insert(component.clone(), job(&translation.job.id, &target.namespace, &live));
     }
     for (component, left) in &record.jobs {
         if translations.iter().any(|translation| translation.component == *component) {
@@ -137,7 +128,7 @@ async fn observe(
         if let Some(live) = live.map_err(|e| vec![failure::nomad(&e)])?
             && destroy::is_ours(&live, key)
         {
-            jobs.insert(component.clone(), job(&left.id, &live));
+            jobs.insert(component.clone(), job(&left.id, &left.namespace, &live));
         }
     }
     let status = match record.phase {
@@ -198,12 +189,12 @@ fn text(json: &Json) -> Value {
 }
 
 /// What `jobs` says of a live job.
-fn job(id: &str, live: &LiveJob) -> Value {
+fn job(id: &str, namespace: &str, live: &LiveJob) -> Value {
     let version = i64::try_from(live.version).unwrap_or(i64::MAX);
     Value::from([
         ("id", id.into()),
-        ("namespace", live.namespace.as_str().into()),
-        ("type", live.job_type.as_str().into()),
+        ("namespace", namespace.into()),
+        ("type", live.kind.as_str().into()),
         ("version", version.into()),
         ("stopped", live.stop.into()),
     ])
