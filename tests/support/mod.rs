@@ -13,7 +13,7 @@
 //! let own = support::Servers::start(Options { acl: true, ..Options::default() });  // one's own
 //! ```
 //! `tools/servers` finds or builds the programs. Every server listens on free loopback ports of its
-//! own and keeps its data in a folder of its own; [`keeper.sh`](process) stops it when the test
+//! own and keeps its data in a folder of its own; `tools/keeper` stops it when the test
 //! process ends, in whatever way it ends. Tests that share servers take distinct application names.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
