@@ -1,0 +1,522 @@
+//! Values as MessagePack, the way `go-cty` writes them (its `cty/msgpack` package).
+//!
+//! An unknown value is an extension: type 0 when nothing is known of it, type 12 with a map of
+//! [`Refinements`] otherwise. A value of dynamic type is an array of two: its type as JSON, and
+//! the value. A number is an integer, a double, or decimal text, whichever first holds it exactly.
+
+use std::collections::BTreeMap;
+
+use rmp::Marker;
+use rmp::decode;
+use rmp::encode;
+
+use super::{Bound, MAX_DEPTH, Number, Refinements, Type, Value, ValueError};
+use crate::protocol::path::{AttributePath, Step};
+
+const EXT_UNKNOWN: i8 = 0;
+const EXT_REFINED: i8 = 12;
+const REFINED_NULLNESS: i64 = 1;
+const REFINED_PREFIX: i64 = 2;
+const REFINED_NUMBER_MIN: i64 = 3;
+const REFINED_NUMBER_MAX: i64 = 4;
+const REFINED_LENGTH_MIN: i64 = 5;
+const REFINED_LENGTH_MAX: i64 = 6;
+
+/// Reads a value of a type.
+///
+/// # Errors
+/// Where the bytes are not MessagePack, or not a value of that type; with the path of the place.
+pub fn decode(bytes: &[u8], ty: &Type) -> Result<Value, ValueError> {
+    let mut reader = Reader {
+        rest: bytes,
+        path: AttributePath::ROOT,
+        depth: 0,
+    };
+    let value = reader.value(ty)?;
+    if reader.rest.is_empty() {
+        Ok(value)
+    } else {
+        Err(reader.error(format!("{} bytes follow the value", reader.rest.len())))
+    }
+}
+
+struct Reader<'a> {
+    rest: &'a [u8],
+    path: AttributePath,
+    depth: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn error(&self, message: impl Into<String>) -> ValueError {
+        ValueError {
+            path: self.path.clone(),
+            message: message.into(),
+        }
+    }
+
+    fn peek(&self) -> Result<Marker, ValueError> {
+        match self.rest.first() {
+            Some(byte) => Ok(Marker::from_u8(*byte)),
+            None => Err(self.error("the value ends too early")),
+        }
+    }
+
+    fn expected(&self, what: &str) -> ValueError {
+        match self.peek() {
+            Ok(marker) => self.error(format!("expected {what}, found {marker:?}")),
+            Err(error) => error,
+        }
+    }
+
+    /// Takes `len` bytes off the front.
+    fn take(&mut self, len: usize) -> Result<&'a [u8], ValueError> {
+        match self.rest.split_at_checked(len) {
+            Some((taken, rest)) => {
+                self.rest = rest;
+                Ok(taken)
+            }
+            None => Err(self.error("the value ends too early")),
+        }
+    }
+
+    /// Runs a primitive decoder, which moves on only where it succeeds.
+    fn read<T, E>(
+        &mut self,
+        what: &str,
+        f: impl FnOnce(&mut &'a [u8]) -> Result<T, E>,
+    ) -> Result<T, ValueError> {
+        let mut rest = self.rest;
+        match f(&mut rest) {
+            Ok(value) => {
+                self.rest = rest;
+                Ok(value)
+            }
+            Err(_) => Err(self.expected(what)),
+        }
+    }
+
+    fn text(&mut self, what: &str) -> Result<&'a str, ValueError> {
+        let len = self.read(what, decode::read_str_len)? as usize;
+        let bytes = self.take(len)?;
+        std::str::from_utf8(bytes).map_err(|_| self.error("the text is not UTF-8"))
+    }
+
+    fn array_len(&mut self, what: &str) -> Result<usize, ValueError> {
+        Ok(self.read(what, decode::read_array_len)? as usize)
+    }
+
+    /// A collection cannot have more elements than bytes are left, whatever its length says.
+    fn capacity(&self, len: usize) -> usize {
+        len.min(self.rest.len())
+    }
+
+    fn value(&mut self, ty: &Type) -> Result<Value, ValueError> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(self.error("the value nests too deeply"));
+        }
+        let value = match self.peek()? {
+            Marker::Null => {
+                self.rest = &self.rest[1..];
+                Value::Null
+            }
+            Marker::FixExt1
+            | Marker::FixExt2
+            | Marker::FixExt4
+            | Marker::FixExt8
+            | Marker::FixExt16
+            | Marker::Ext8
+            | Marker::Ext16
+            | Marker::Ext32 => self.unknown()?,
+            _ => self.known(ty)?,
+        };
+        self.depth -= 1;
+        Ok(value)
+    }
+
+    fn known(&mut self, ty: &Type) -> Result<Value, ValueError> {
+        match ty {
+            Type::Bool => Ok(Value::Bool(self.read("a bool", decode::read_bool)?)),
+            Type::Number => Ok(Value::Number(self.number()?)),
+            Type::String => Ok(Value::String(self.text("a string")?.to_owned())),
+            Type::Dynamic => self.dynamic(),
+            Type::List(element) => self.list("a list", element),
+            Type::Set(element) => self.set(element),
+            Type::Map(element) => self.map(element),
+            Type::Tuple(types) => self.tuple(types),
+            Type::Object(attributes) => self.object(attributes),
+        }
+    }
+
+    fn number(&mut self) -> Result<Number, ValueError> {
+        let what = "a number";
+        match self.peek()? {
+            Marker::F32 => {
+                let value = self.read(what, decode::read_f32)?;
+                Number::try_from(f64::from(value)).map_err(|e| self.error(e.to_string()))
+            }
+            Marker::F64 => {
+                let value = self.read(what, decode::read_f64)?;
+                Number::try_from(value).map_err(|e| self.error(e.to_string()))
+            }
+            Marker::U64 => Ok(self.read(what, decode::read_u64)?.into()),
+            Marker::FixStr(_) | Marker::Str8 | Marker::Str16 | Marker::Str32 => {
+                let text = self.text(what)?;
+                text.parse()
+                    .map_err(|e: super::NumberError| self.error(e.to_string()))
+            }
+            _ => Ok(self.read(what, decode::read_int::<i64, _>)?.into()),
+        }
+    }
+
+    fn list(&mut self, what: &str, element: &Type) -> Result<Value, ValueError> {
+        let len = self.array_len(what)?;
+        let mut items = Vec::with_capacity(self.capacity(len));
+        for index in 0..len {
+            self.path.steps.push(step_index(index));
+            items.push(self.value(element)?);
+            self.path.steps.pop();
+        }
+        Ok(Value::List(items))
+    }
+
+    /// Elements of a set have no path of their own; several of them may be unknown.
+    fn set(&mut self, element: &Type) -> Result<Value, ValueError> {
+        let len = self.array_len("a set")?;
+        let mut items = Vec::with_capacity(self.capacity(len));
+        let depth = self.path.steps.len();
+        for _ in 0..len {
+            let item = self.value(element).map_err(|mut error| {
+                error.path.steps.truncate(depth);
+                error
+            })?;
+            items.push(item);
+        }
+        Ok(Value::List(items))
+    }
+
+    fn map(&mut self, element: &Type) -> Result<Value, ValueError> {
+        let len = self.read("a map", decode::read_map_len)?;
+        let mut entries = BTreeMap::new();
+        for _ in 0..len {
+            let key = self.text("a map key")?;
+            self.path.steps.push(Step::Key(key.to_owned()));
+            let value = self.value(element)?;
+            entries.insert(key.to_owned(), value);
+            self.path.steps.pop();
+        }
+        Ok(Value::Map(entries))
+    }
+
+    fn tuple(&mut self, types: &[Type]) -> Result<Value, ValueError> {
+        let len = self.array_len("a tuple")?;
+        if len != types.len() {
+            return Err(self.error(format!("expected {} elements, found {len}", types.len())));
+        }
+        let mut items = Vec::with_capacity(len);
+        for (index, ty) in types.iter().enumerate() {
+            self.path.steps.push(step_index(index));
+            items.push(self.value(ty)?);
+            self.path.steps.pop();
+        }
+        Ok(Value::List(items))
+    }
+
+    fn object(&mut self, attributes: &BTreeMap<String, Type>) -> Result<Value, ValueError> {
+        let len = self.read("an object", decode::read_map_len)?;
+        let mut entries = BTreeMap::new();
+        for _ in 0..len {
+            let name = self.text("an attribute name")?;
+            let Some(ty) = attributes.get(name) else {
+                return Err(self.error(format!("the schema has no attribute {name:?}")));
+            };
+            self.path.steps.push(Step::Attribute(name.to_owned()));
+            let value = self.value(ty)?;
+            entries.insert(name.to_owned(), value);
+            self.path.steps.pop();
+        }
+        match attributes.keys().find(|name| !entries.contains_key(*name)) {
+            Some(name) => Err(self.error(format!("the attribute {name:?} is missing"))),
+            None => Ok(Value::Map(entries)),
+        }
+    }
+
+    fn dynamic(&mut self) -> Result<Value, ValueError> {
+        let what = "a type and a value";
+        if self.array_len(what)? != 2 {
+            return Err(self.error(format!("expected {what}")));
+        }
+        let json = match self.peek()? {
+            Marker::Bin8 | Marker::Bin16 | Marker::Bin32 => {
+                let len = self.read("a type", decode::read_bin_len)? as usize;
+                self.take(len)?
+            }
+            _ => self.text("a type")?.as_bytes(),
+        };
+        let ty = serde_json::from_slice(json)
+            .map_err(|e| self.error(format!("not a type: {e}")))
+            .and_then(|json| Type::from_json(&json).map_err(|e| self.error(e.to_string())))?;
+        let value = self.value(&ty)?;
+        Ok(Value::Dynamic(Box::new((ty, value))))
+    }
+
+    fn unknown(&mut self) -> Result<Value, ValueError> {
+        let meta = self.read("an unknown value", decode::read_ext_meta)?;
+        let body = self.take(meta.size as usize)?;
+        if meta.typeid != EXT_REFINED {
+            return Ok(Value::UNKNOWN);
+        }
+        let mut inner = Reader {
+            rest: body,
+            path: self.path.clone(),
+            depth: self.depth,
+        };
+        let refinements = inner.refinements()?;
+        Ok(if refinements == Refinements::default() {
+            Value::UNKNOWN
+        } else {
+            Value::Unknown(Some(Box::new(refinements)))
+        })
+    }
+
+    fn refinements(&mut self) -> Result<Refinements, ValueError> {
+        let what = "a refinement";
+        let mut refinements = Refinements::default();
+        for _ in 0..self.read(what, decode::read_map_len)? {
+            match self.read(what, decode::read_int::<i64, _>)? {
+                REFINED_NULLNESS => {
+                    refinements.nullness = Some(self.read(what, decode::read_bool)?);
+                }
+                REFINED_PREFIX => refinements.prefix = Some(self.text(what)?.to_owned()),
+                REFINED_NUMBER_MIN => refinements.number_min = Some(self.bound()?),
+                REFINED_NUMBER_MAX => refinements.number_max = Some(self.bound()?),
+                REFINED_LENGTH_MIN => {
+                    refinements.length_min = Some(self.read(what, decode::read_int)?);
+                }
+                REFINED_LENGTH_MAX => {
+                    refinements.length_max = Some(self.read(what, decode::read_int)?);
+                }
+                // A promise of a later version may be ignored, but then nothing after it can be read.
+                _ => break,
+            }
+        }
+        Ok(refinements)
+    }
+
+    fn bound(&mut self) -> Result<Bound, ValueError> {
+        if self.array_len("a bound")? != 2 {
+            return Err(self.error("expected a bound and whether it is included"));
+        }
+        Ok(Bound {
+            value: self.number()?,
+            inclusive: self.read("a bool", decode::read_bool)?,
+        })
+    }
+}
+
+fn step_index(index: usize) -> Step {
+    Step::Index(i64::try_from(index).unwrap_or(i64::MAX))
+}
+
+/// Writes a value of a type.
+///
+/// # Errors
+/// Where the value is not one of that type, which is a mistake of the provider; with the path.
+pub fn encode(value: &Value, ty: &Type) -> Result<Vec<u8>, ValueError> {
+    let mut writer = Writer {
+        out: Vec::new(),
+        path: AttributePath::ROOT,
+    };
+    writer.value(value, ty)?;
+    Ok(writer.out)
+}
+
+struct Writer {
+    out: Vec<u8>,
+    path: AttributePath,
+}
+
+impl Writer {
+    fn error(&self, message: impl Into<String>) -> ValueError {
+        ValueError {
+            path: self.path.clone(),
+            message: message.into(),
+        }
+    }
+
+    /// Writing to memory cannot fail, so what a primitive encoder answers is of no interest.
+    fn put<T, E>(&mut self, f: impl FnOnce(&mut Vec<u8>) -> Result<T, E>) {
+        let _ = f(&mut self.out);
+    }
+
+    fn text(&mut self, text: &str) {
+        self.put(|out| encode::write_str(out, text));
+    }
+
+    fn array_len(&mut self, len: usize) {
+        self.put(|out| encode::write_array_len(out, u32::try_from(len).unwrap_or(u32::MAX)));
+    }
+
+    fn map_len(&mut self, len: usize) {
+        self.put(|out| encode::write_map_len(out, u32::try_from(len).unwrap_or(u32::MAX)));
+    }
+
+    fn value(&mut self, value: &Value, ty: &Type) -> Result<(), ValueError> {
+        match (value, ty) {
+            (Value::Null, _) => self.put(encode::write_nil),
+            (Value::Unknown(refinements), _) => self.unknown(refinements.as_deref()),
+            (Value::Dynamic(inner), Type::Dynamic) => self.dynamic(&inner.0, &inner.1)?,
+            (Value::Bool(value), Type::Bool) => self.put(|out| encode::write_bool(out, *value)),
+            (Value::Number(number), Type::Number) => self.number(number),
+            (Value::String(text), Type::String) => self.text(text),
+            (Value::List(items), Type::List(element)) => {
+                self.array_len(items.len());
+                for (index, item) in items.iter().enumerate() {
+                    self.path.steps.push(step_index(index));
+                    self.value(item, element)?;
+                    self.path.steps.pop();
+                }
+            }
+            (Value::List(items), Type::Set(element)) => {
+                self.array_len(items.len());
+                for item in items {
+                    self.value(item, element)?;
+                }
+            }
+            (Value::List(items), Type::Tuple(types)) if items.len() == types.len() => {
+                self.array_len(items.len());
+                for (index, (item, ty)) in items.iter().zip(types).enumerate() {
+                    self.path.steps.push(step_index(index));
+                    self.value(item, ty)?;
+                    self.path.steps.pop();
+                }
+            }
+            (Value::Map(entries), Type::Map(element)) => {
+                self.map_len(entries.len());
+                for (key, item) in entries {
+                    self.text(key);
+                    self.path.steps.push(Step::Key(key.clone()));
+                    self.value(item, element)?;
+                    self.path.steps.pop();
+                }
+            }
+            (Value::Map(entries), Type::Object(attributes)) => self.object(entries, attributes)?,
+            (value, ty) => {
+                let ty = ty.to_json();
+                return Err(self.error(format!("expected {ty}, got {}", kind(value))));
+            }
+        }
+        Ok(())
+    }
+
+    fn object(
+        &mut self,
+        entries: &BTreeMap<String, Value>,
+        attributes: &BTreeMap<String, Type>,
+    ) -> Result<(), ValueError> {
+        if let Some(name) = entries.keys().find(|name| !attributes.contains_key(*name)) {
+            return Err(self.error(format!("the schema has no attribute {name:?}")));
+        }
+        self.map_len(attributes.len());
+        for (name, ty) in attributes {
+            self.text(name);
+            self.path.steps.push(Step::Attribute(name.clone()));
+            self.value(entries.get(name).unwrap_or(&Value::Null), ty)?;
+            self.path.steps.pop();
+        }
+        Ok(())
+    }
+
+    fn number(&mut self, number: &Number) {
+        match number {
+            Number::Int(value) => self.put(|out| encode::write_sint(out, *value)),
+            Number::Float(value) => self.put(|out| encode::write_f64(out, *value)),
+            Number::Big(_) => self.text(&number.to_string()),
+        }
+    }
+
+    fn dynamic(&mut self, ty: &Type, value: &Value) -> Result<(), ValueError> {
+        // An unknown value whose type is known keeps it: `go-cty` writes the pair for that, too.
+        let json = ty.to_json().to_string();
+        self.array_len(2);
+        self.put(|out| encode::write_bin(out, json.as_bytes()));
+        self.value(value, ty)
+    }
+
+    fn unknown(&mut self, refinements: Option<&Refinements>) {
+        let Some(refinements) = refinements else {
+            self.put(|out| encode::write_ext_meta(out, 1, EXT_UNKNOWN));
+            self.out.push(0);
+            return;
+        };
+        let mut body = Self {
+            out: Vec::new(),
+            path: AttributePath::ROOT,
+        };
+        body.refinements(refinements);
+        let len = u32::try_from(body.out.len()).unwrap_or(u32::MAX);
+        self.put(|out| encode::write_ext_meta(out, len, EXT_REFINED));
+        self.out.extend(body.out);
+    }
+
+    fn refinements(&mut self, refinements: &Refinements) {
+        let Refinements {
+            nullness,
+            prefix,
+            number_min,
+            number_max,
+            length_min,
+            length_max,
+        } = refinements;
+        let count = [
+            nullness.is_some(),
+            prefix.is_some(),
+            number_min.is_some(),
+            number_max.is_some(),
+            length_min.is_some(),
+            length_max.is_some(),
+        ];
+        self.map_len(count.iter().filter(|present| **present).count());
+        if let Some(null) = nullness {
+            self.put(|out| encode::write_sint(out, REFINED_NULLNESS));
+            self.put(|out| encode::write_bool(out, *null));
+        }
+        if let Some(prefix) = prefix {
+            self.put(|out| encode::write_sint(out, REFINED_PREFIX));
+            self.text(prefix);
+        }
+        for (key, bound) in [
+            (REFINED_NUMBER_MIN, number_min),
+            (REFINED_NUMBER_MAX, number_max),
+        ] {
+            if let Some(bound) = bound {
+                self.put(|out| encode::write_sint(out, key));
+                self.array_len(2);
+                self.number(&bound.value);
+                self.put(|out| encode::write_bool(out, bound.inclusive));
+            }
+        }
+        for (key, length) in [
+            (REFINED_LENGTH_MIN, length_min),
+            (REFINED_LENGTH_MAX, length_max),
+        ] {
+            if let Some(length) = length {
+                self.put(|out| encode::write_sint(out, key));
+                self.put(|out| encode::write_sint(out, *length));
+            }
+        }
+    }
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Unknown(_) => "an unknown value",
+        Value::Bool(_) => "a bool",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::List(_) => "a list",
+        Value::Map(_) => "a map",
+        Value::Dynamic(_) => "a value with its own type",
+    }
+}

@@ -1,0 +1,163 @@
+//! A real Consul agent, and what the tests ask of it.
+
+use super::api::Api;
+use super::certificates::Certificate;
+use super::process::Server;
+use super::servers::Options;
+use super::{eventually, ports, tools};
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// A Consul agent in dev mode (one server, in memory) on 127.0.0.1.
+pub struct Consul {
+    api: Api,
+    /// Port of the HTTP or HTTPS API.
+    pub port: u16,
+    server: Server,
+}
+
+impl std::ops::Deref for Consul {
+    type Target = Api;
+    fn deref(&self) -> &Api {
+        &self.api
+    }
+}
+
+impl Consul {
+    /// Starts the agent with its files in `folder` and waits until it leads and answers.
+    pub fn start(
+        folder: &Path,
+        options: &Options,
+        tls: Option<(&str, &Certificate)>,
+        token: Option<&str>,
+    ) -> Self {
+        for _ in 0..5 {
+            if let Some(consul) = Self::try_start(folder, options, tls, token) {
+                return consul;
+            }
+        }
+        panic!("Consul found no free ports in five tries");
+    }
+
+    fn try_start(
+        folder: &Path,
+        options: &Options,
+        tls: Option<(&str, &Certificate)>,
+        token: Option<&str>,
+    ) -> Option<Self> {
+        let port = ports::free();
+        let mut config = json!({
+            "bind_addr": "127.0.0.1",
+            "client_addr": "127.0.0.1",
+            "node_name": format!("consul-{port}"),
+            "log_level": "info",
+            "disable_update_check": true,
+            "connect": { "enabled": false },
+            "ports": {
+                "http": port, "https": -1, "grpc": -1, "grpc_tls": -1, "dns": -1, "serf_wan": -1,
+                "server": ports::free(), "serf_lan": ports::free(),
+            },
+        });
+        if let Some((_, certificate)) = tls {
+            config["ports"]["http"] = json!(-1);
+            config["ports"]["https"] = json!(port);
+            config["tls"] = json!({ "defaults": {
+                "ca_file": folder.join("tests-ca.pem"),
+                "cert_file": certificate.certificate,
+                "key_file": certificate.key,
+                "verify_incoming": options.mutual_tls,
+                "verify_outgoing": true,
+            }});
+        }
+        if let Some(token) = token {
+            config["acl"] = json!({
+                "enabled": true,
+                "default_policy": "deny",
+                "tokens": { "initial_management": token, "agent": token },
+            });
+        }
+        let file = folder.join("consul.json");
+        std::fs::write(&file, config.to_string()).unwrap();
+        let server = Server::start(
+            folder,
+            "consul",
+            Some("nomad"),
+            &tools::program("consul"),
+            &["agent", "-dev", &format!("-config-file={}", file.display())],
+        );
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let identity = tls.map(|(_, certificate)| certificate.pem());
+        let api = Api::new(
+            format!("{scheme}://127.0.0.1:{port}"),
+            "X-Consul-Token",
+            token.map(str::to_owned),
+            tls.map(|(authority, _)| authority),
+            identity.as_deref(),
+        );
+        let ready = eventually("Consul is up, or has ended", || {
+            if server.ended() {
+                return Some(false);
+            }
+            // A write is answered only by an agent that leads and has its ACLs in place.
+            let answer = api.ask(reqwest::Method::PUT, "/v1/kv/ready", Some("yes".into()))?;
+            (answer.status == 200).then_some(true)
+        });
+        if ready {
+            api.delete("/v1/kv/ready");
+            return Some(Self { api, port, server });
+        }
+        assert!(
+            server.log().contains("address already in use"),
+            "Consul ended at its start:\n{}",
+            server.log_end()
+        );
+        None
+    }
+
+    /// The agent's process.
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// The value of a key and its `ModifyIndex`.
+    pub fn key(&self, key: &str) -> Option<(String, u64)> {
+        use base64::Engine;
+        let entry = self.find(&format!("/v1/kv/{key}"))?[0].clone();
+        let value = entry["Value"].as_str().unwrap_or_default();
+        let bytes = base64::engine::general_purpose::STANDARD
+            .decode(value)
+            .unwrap();
+        Some((
+            String::from_utf8(bytes).unwrap(),
+            entry["ModifyIndex"].as_u64().unwrap(),
+        ))
+    }
+
+    /// The record of an application as JSON, for a provider with the key prefix `prefix`.
+    pub fn record(&self, prefix: &str, tenant: &str, name: &str) -> Option<Value> {
+        let (value, _) = self.key(&format!("{prefix}/applications/{tenant}/{name}"))?;
+        Some(serde_json::from_str(&value).expect("a record is JSON"))
+    }
+
+    /// Writes a key without any check, as somebody beside the provider would.
+    pub fn write_key(&self, key: &str, value: &str) {
+        self.must(
+            reqwest::Method::PUT,
+            &format!("/v1/kv/{key}"),
+            Some(value.to_owned()),
+        );
+    }
+
+    /// The keys below a prefix.
+    pub fn keys(&self, prefix: &str) -> Vec<String> {
+        self.find(&format!("/v1/kv/{prefix}?keys"))
+            .map(|keys| serde_json::from_value(keys).unwrap())
+            .unwrap_or_default()
+    }
+
+    /// The instances of a service in the catalog.
+    pub fn service(&self, name: &str) -> Vec<Value> {
+        let instances = self.get(&format!("/v1/catalog/service/{name}"));
+        instances.as_array().cloned().unwrap_or_default()
+    }
+}
