@@ -35,32 +35,75 @@ fn shared_servers_run_jobs() {
     assert_eq!(servers.nomad.job("default", "harness-raw-exec"), None);
 }
 
-#[test]
-fn servers_leave_nothing_behind() {
-    for options in [
-        Options {
-            acl: true,
-            ..Options::default()
-        },
-        Options {
-            tls: true,
-            mutual_tls: true,
-            ..Options::default()
-        },
-    ] {
-        let servers = Servers::start(options);
-        run(&servers, "left-behind", "raw_exec");
-        if servers.nomad.has_driver("exec") {
-            run(&servers, "left-behind-exec", "exec");
-        }
-        let folder = servers.folder().to_owned();
-        let pid = servers.nomad.server().pid();
-        drop(servers);
-        assert!(!folder.exists(), "{} is left", folder.display());
-        if cfg!(target_os = "linux") {
-            assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
-            let mounts = std::fs::read_to_string("/proc/mounts").unwrap();
-            assert!(!mounts.contains(folder.to_str().unwrap()), "{mounts}");
-        }
+fn leaves_nothing_behind(options: Options) {
+    let servers = Servers::start(options);
+    run(&servers, "left-behind", "raw_exec");
+    if servers.nomad.has_driver("exec") {
+        run(&servers, "left-behind-exec", "exec");
     }
+    let folder = servers.folder().to_owned();
+    let pid = servers.nomad.server().pid();
+    drop(servers);
+    assert!(!folder.exists(), "{} is left", folder.display());
+    if cfg!(target_os = "linux") {
+        assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
+        let mounts = std::fs::read_to_string("/proc/mounts").unwrap();
+        assert!(!mounts.contains(folder.to_str().unwrap()), "{mounts}");
+    }
+}
+
+#[test]
+fn servers_with_acls_leave_nothing_behind() {
+    leaves_nothing_behind(Options {
+        acl: true,
+        ..Options::default()
+    });
+}
+
+#[test]
+fn servers_with_mutual_tls_leave_nothing_behind() {
+    leaves_nothing_behind(Options {
+        tls: true,
+        mutual_tls: true,
+        ..Options::default()
+    });
+}
+
+#[test]
+fn a_proxy_counts_and_injects() {
+    use support::{Action, Gate, Proxy, api::Api};
+    let servers = support::servers();
+    let proxy = Proxy::start(&servers.nomad.address);
+    let through = Api::new(proxy.address.clone(), "X-Nomad-Token", None, None, None);
+    through.get("/v1/status/leader");
+    assert_eq!(proxy.take_seen().len(), 1);
+
+    let mut answered = 0;
+    proxy.rule(move |_| {
+        answered += 1;
+        match answered {
+            1 => Action::Answer(429, vec![("retry-after", "1")], "slow down"),
+            2 => Action::Close,
+            3 => Action::LoseAnswer,
+            _ => Action::Forward,
+        }
+    });
+    let ask = |path: &str| through.ask(reqwest::Method::GET, path, None);
+    assert_eq!(ask("/v1/jobs").map(|answer| answer.status), Some(429));
+    let paths: Vec<_> = (0..3)
+        .map(|_| ask("/v1/jobs").map(|it| it.status))
+        .collect();
+    assert_eq!(paths, [None, None, Some(200)]);
+
+    let gate = Gate::new();
+    let held = gate.clone();
+    proxy.rule(move |_| Action::Hold(held.clone()));
+    let waiting = std::thread::spawn({
+        let through = through.clone();
+        move || through.get("/v1/jobs")
+    });
+    gate.wait_for_arrival();
+    assert!(!waiting.is_finished());
+    gate.open();
+    waiting.join().unwrap();
 }

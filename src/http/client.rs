@@ -132,6 +132,8 @@ impl Request {
     /// Makes a blocking query of it: the server answers when its index is past `index`, or after
     /// about `wait` (both servers add up to a sixteenth).
     pub fn blocking(mut self, index: u64, wait: Duration) -> Self {
+        // Zero would mean the server's own default, five minutes.
+        let wait = wait.max(Duration::from_millis(1));
         self.wait = wait + wait / 16;
         self.query("index", index.to_string())
             .query("wait", format!("{}ms", wait.as_millis()))

@@ -216,9 +216,10 @@ fn fnv1a(bytes: &[u8]) -> u64 {
     })
 }
 
-/// The value in Consul: JSON, readable by people, keys in a fixed order.
-pub(super) fn encode(record: &Record) -> Result<Vec<u8>, serde_json::Error> {
-    serde_json::to_vec_pretty(record)
+/// The value in Consul: JSON with its keys in a fixed order.
+pub(super) fn encode(record: &Record) -> Vec<u8> {
+    // These types cannot fail to become JSON; an empty value would be refused as corrupt when read.
+    serde_json::to_vec(record).unwrap_or_default()
 }
 
 /// Reads a value. The format is looked at first, so that a newer record is not called corrupt.

@@ -83,11 +83,7 @@ impl Consul {
             "consul",
             Some("nomad"),
             &tools::program("consul"),
-            &[
-                "agent",
-                "-dev",
-                &format!("-config-file={}", file.display()),
-            ],
+            &["agent", "-dev", &format!("-config-file={}", file.display())],
         );
         let scheme = if tls.is_some() { "https" } else { "http" };
         let identity = tls.map(|(_, certificate)| certificate.pem());

@@ -6,10 +6,14 @@
 //!
 //! let servers = support::servers();                    // one Nomad and one Consul per test binary
 //! let job = servers.nomad.get("/v1/job/shop-web");     // plain API calls, to assert with
+//! let work = Workspace::new(servers, "resource …");    // Terraform with the provider just built
+//! work.apply();
+//! work.plan().assert_empty();
+//! let proxy = Proxy::start(&servers.nomad.address);    // counts, injects faults, holds requests
 //! let own = support::Servers::start(Options { acl: true, ..Options::default() });  // one's own
 //! ```
 //! `tools/servers` finds or builds the programs. Every server listens on free loopback ports of its
-//! own and keeps its data in a folder of its own; [`keeper.sh`](process) stops it when the test
+//! own and keeps its data in a folder of its own; `tools/keeper` stops it when the test
 //! process ends, in whatever way it ends. Tests that share servers take distinct application names.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -19,11 +23,17 @@ pub mod consul;
 pub mod nomad;
 pub mod ports;
 pub mod process;
+pub mod proxy;
 pub mod servers;
+pub mod terraform;
 pub mod tools;
 
 #[allow(unused_imports)]
+pub use proxy::{Action, Gate, Proxy};
+#[allow(unused_imports)]
 pub use servers::{Options, Servers, servers};
+#[allow(unused_imports)]
+pub use terraform::{Plan, Run, Workspace};
 
 use std::time::{Duration, Instant};
 

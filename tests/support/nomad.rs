@@ -268,5 +268,9 @@ fn config(
 
 /// The name of the loopback interface.
 fn loopback() -> &'static str {
-    if cfg!(target_os = "macos") { "lo0" } else { "lo" }
+    if cfg!(target_os = "macos") {
+        "lo0"
+    } else {
+        "lo"
+    }
 }

@@ -1,4 +1,4 @@
-//! A server process that cannot outlive the tests: `keeper.sh` starts it and stops it as soon as its
+//! A server process that cannot outlive the tests: `tools/keeper` starts it and stops it as soon as its
 //! standard input ends, which the kernel sees to even when the test process is killed.
 
 use std::os::unix::process::CommandExt;
@@ -30,7 +30,7 @@ impl Server {
         command
             .arg(concat!(
                 env!("CARGO_MANIFEST_DIR"),
-                "/tests/support/keeper.sh"
+                "/tools/keeper"
             ))
             .arg(folder)
             .arg(name)

@@ -1,0 +1,44 @@
+# What one does with this repository; `make` alone lists it.
+# Where no Nomad, Consul, Terraform or OpenTofu is on PATH, tools/servers builds them, once.
+CARGO ?= cargo
+
+.PHONY: help demo build release test test-opentofu fmt lint servers bench
+help:
+	@echo 'make demo           build the provider, run an application with it on real servers, take all away again'
+	@echo 'make test           all tests, the ones against the real servers included'
+	@echo 'make test-opentofu  the acceptance tests again, with OpenTofu'
+	@echo 'make build          the provider for debugging'
+	@echo 'make release        the provider as it ships'
+	@echo 'make fmt lint       format; check the format and every lint'
+	@echo 'make bench          the figures: start, memory, translation, requests'
+
+demo:
+	@examples/demo/run
+
+build:
+	$(CARGO) build
+
+release:
+	$(CARGO) build --release
+
+servers:
+	@tools/servers nomad consul cli
+
+# The acceptance tests wait for deployments most of the time, so more of them run at once than there
+# are cores.
+test: servers
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-6} $(CARGO) test --no-fail-fast
+
+test-opentofu: servers
+	@tools/servers opentofu
+	OAM_TEST_CLI=opentofu RUST_TEST_THREADS=$${RUST_TEST_THREADS:-6} $(CARGO) test --no-fail-fast --test acceptance --test examples
+
+fmt:
+	$(CARGO) fmt
+
+lint:
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets -- -D warnings
+
+bench: servers
+	$(CARGO) bench
