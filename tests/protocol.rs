@@ -95,7 +95,9 @@ impl Plugin {
     async fn schema(&self, tls: Option<ClientConfig>) -> Result<usize, String> {
         let channel = self.connect(tls).await.map_err(|e| format!("{e:?}"))?;
         let request = wire::get_provider_schema::Request {};
-        let response = ProviderClient::new(channel).get_provider_schema(request).await;
+        let response = ProviderClient::new(channel)
+            .get_provider_schema(request)
+            .await;
         let response = response.map_err(|status| format!("{status:?}"))?;
         Ok(response.into_inner().resource_schemas.len())
     }
@@ -158,14 +160,20 @@ async fn only_the_host_is_let_in() {
         .trusting()
         .with_client_auth_cert(vec![other.certificate.clone()], other.key.clone_key())
         .unwrap();
-    assert!(plugin.schema(Some(another)).await.is_err(), "another certificate");
+    assert!(
+        plugin.schema(Some(another)).await.is_err(),
+        "another certificate"
+    );
 
     let wrong_key = rustls::crypto::ring::sign::any_supported_type(&other.key).unwrap();
     let forged = CertifiedKey::new(vec![host.certificate.clone()], wrong_key);
     let forger = plugin
         .trusting()
         .with_client_cert_resolver(Arc::new(Forger(Arc::new(forged))));
-    assert!(plugin.schema(Some(forger)).await.is_err(), "the certificate without its key");
+    assert!(
+        plugin.schema(Some(forger)).await.is_err(),
+        "the certificate without its key"
+    );
 
     assert!(plugin.schema(None).await.is_err(), "no TLS");
 
@@ -189,10 +197,16 @@ async fn the_controller_ends_the_process_in_spite_of_open_streams() {
     let channel = plugin.connect(None).await.unwrap();
     let stdio = GrpcStdioClient::new(channel.clone()).stream_stdio(()).await;
     let mut stdio = stdio.unwrap().into_inner();
-    GrpcControllerClient::new(channel).shutdown(Empty {}).await.unwrap();
+    GrpcControllerClient::new(channel)
+        .shutdown(Empty {})
+        .await
+        .unwrap();
     assert!(stdio.message().await.is_ok_and(|data| data.is_none()));
     assert!(plugin.child.wait().unwrap().success());
-    assert!(!std::path::Path::new(&plugin.socket).exists(), "the socket is left behind");
+    assert!(
+        !std::path::Path::new(&plugin.socket).exists(),
+        "the socket is left behind"
+    );
 }
 
 #[tokio::test]
@@ -230,7 +244,10 @@ fn by_hand_it_tells_what_it_is() {
             .unwrap();
         assert_eq!(output.status.code(), Some(code), "{arguments:?}");
         let all = [output.stdout, output.stderr].concat();
-        assert!(String::from_utf8(all).unwrap().contains(text), "{arguments:?}");
+        assert!(
+            String::from_utf8(all).unwrap().contains(text),
+            "{arguments:?}"
+        );
     }
 }
 

@@ -215,7 +215,10 @@ static RESTART_POLICY: Block = Block {
         Field {
             name: "attempts",
             oam: "attempts",
-            kind: Kind::Integer { min: 0, max: 10_000 },
+            kind: Kind::Integer {
+                min: 0,
+                max: 10_000,
+            },
             required: false,
             doc: "How often within the interval.",
         },

@@ -26,7 +26,9 @@ impl Block {
             "component" => traits::ALL,
             _ => &[],
         };
-        self.fields.iter().chain(traits.iter().map(|definition| definition.field))
+        self.fields
+            .iter()
+            .chain(traits.iter().map(|definition| definition.field))
     }
 
     /// The field of a name.

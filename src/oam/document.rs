@@ -26,7 +26,9 @@ pub fn to_document(node: &Node) -> Value {
         }
     }
     let components = node.get("component").as_map().into_iter().flatten();
-    let components: Vec<_> = components.map(|(name, node)| component_out(name, node)).collect();
+    let components: Vec<_> = components
+        .map(|(name, node)| component_out(name, node))
+        .collect();
     json!({
         "apiVersion": API_VERSION,
         "kind": "Application",
@@ -51,7 +53,11 @@ fn component_out(name: &str, node: &Node) -> Value {
             Value::Array(items) => items,
             one => vec![one],
         };
-        traits.extend(entries.into_iter().map(|p| json!({ "type": field.oam, "properties": p })));
+        traits.extend(
+            entries
+                .into_iter()
+                .map(|p| json!({ "type": field.oam, "properties": p })),
+        );
     }
     json!({
         "name": name,
@@ -74,7 +80,8 @@ fn out(field: &Field, node: &Node) -> Value {
         }
         Kind::StringMap if field.name == "env" => {
             let items = node.as_map().into_iter().flatten();
-            let items = items.map(|(name, value)| json!({ "name": name, "value": value.to_json() }));
+            let items =
+                items.map(|(name, value)| json!({ "name": name, "value": value.to_json() }));
             Value::Array(items.collect())
         }
         _ => node.to_json(),
@@ -113,16 +120,28 @@ pub fn from_document(document: &Value) -> Result<Node, Vec<Problem>> {
     let mut components = BTreeMap::new();
     for item in list(&document["spec"]["components"], &path, &mut problems) {
         let Some(name) = item["name"].as_str() else {
-            problems.push(problem(&path, "Component without a name", "Each needs a `name`."));
+            problems.push(problem(
+                &path,
+                "Component without a name",
+                "Each needs a `name`.",
+            ));
             continue;
         };
         let node = component_in(item, &path.key(name), &mut problems);
         if components.insert(name.to_owned(), node).is_some() {
-            problems.push(problem(&path.key(name), "Duplicate component", "Names must differ."));
+            problems.push(problem(
+                &path.key(name),
+                "Duplicate component",
+                "Names must differ.",
+            ));
         }
     }
     root.insert("component".to_owned(), Node::Map(components));
-    if problems.is_empty() { Ok(Node::Map(root)) } else { Err(problems) }
+    if problems.is_empty() {
+        Ok(Node::Map(root))
+    } else {
+        Err(problems)
+    }
 }
 
 fn problem(path: &Path, summary: &str, detail: &str) -> Problem {
@@ -152,7 +171,11 @@ fn component_in(item: &Value, path: &Path, problems: &mut Vec<Problem>) -> Node 
     for one in list(&item["traits"], path, problems) {
         let kind = one["type"].as_str().unwrap_or_default();
         let Some(definition) = traits::ALL.iter().find(|d| d.field.oam == kind) else {
-            problems.push(problem(path, &format!("Unknown trait {kind:?}"), "Check its spelling."));
+            problems.push(problem(
+                path,
+                &format!("Unknown trait {kind:?}"),
+                "Check its spelling.",
+            ));
             continue;
         };
         let field = definition.field;
@@ -165,12 +188,20 @@ fn component_in(item: &Value, path: &Path, problems: &mut Vec<Problem>) -> Node 
             (Some(Node::Map(old)), Node::Map(new)) if matches!(field.kind, Kind::Labelled(_)) => {
                 for (label, node) in new {
                     if old.insert(label.clone(), node).is_some() {
-                        problems.push(problem(&place.key(&label), "Duplicate trait", "Names must differ."));
+                        problems.push(problem(
+                            &place.key(&label),
+                            "Duplicate trait",
+                            "Names must differ.",
+                        ));
                     }
                 }
             }
             (Some(_), _) => {
-                problems.push(problem(&place, "Duplicate trait", "A component has it once."));
+                problems.push(problem(
+                    &place,
+                    "Duplicate trait",
+                    "A component has it once.",
+                ));
             }
             (None, node) => drop(entries.insert(field.name.to_owned(), node)),
         }
@@ -197,7 +228,11 @@ fn value_in(field: &Field, value: &Value, path: &Path, problems: &mut Vec<Proble
                 entries.remove(block.label);
                 let node = Node::Map(block_in(block, &entries, &path.key(label), problems));
                 if all.insert(label.to_owned(), node).is_some() {
-                    problems.push(problem(&path.key(label), "Duplicate name", "Names must differ."));
+                    problems.push(problem(
+                        &path.key(label),
+                        "Duplicate name",
+                        "Names must differ.",
+                    ));
                 }
             }
             Node::Map(all)
@@ -207,7 +242,11 @@ fn value_in(field: &Field, value: &Value, path: &Path, problems: &mut Vec<Proble
             for item in list(value, path, problems) {
                 match item["name"].as_str() {
                     Some(name) => drop(all.insert(name.to_owned(), Node::from(&item["value"]))),
-                    None => problems.push(problem(path, "Variable without a name", "Each needs a `name`.")),
+                    None => problems.push(problem(
+                        path,
+                        "Variable without a name",
+                        "Each needs a `name`.",
+                    )),
                 }
             }
             Node::Map(all)

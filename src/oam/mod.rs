@@ -32,7 +32,12 @@ pub fn job_id(application: &str, component: &str) -> String {
 /// Everything that is wrong with an application, as far as its values are known.
 pub fn validate(application: &Node) -> Vec<Problem> {
     let mut problems = Vec::new();
-    validate::block(def::application(), application, &Path::default(), &mut problems);
+    validate::block(
+        def::application(),
+        application,
+        &Path::default(),
+        &mut problems,
+    );
     let components = application.get("component");
     if components.as_map().is_some_and(BTreeMap::is_empty) {
         problems.push(Problem::error(

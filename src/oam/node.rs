@@ -91,9 +91,12 @@ impl From<&serde_json::Value> for Node {
             Value::Number(number) => Self::Number(number.clone()),
             Value::String(text) => Self::String(text.clone()),
             Value::Array(items) => Self::List(items.iter().map(Self::from).collect()),
-            Value::Object(entries) => {
-                Self::Map(entries.iter().map(|(k, json)| (k.clone(), json.into())).collect())
-            }
+            Value::Object(entries) => Self::Map(
+                entries
+                    .iter()
+                    .map(|(k, json)| (k.clone(), json.into()))
+                    .collect(),
+            ),
         }
     }
 }

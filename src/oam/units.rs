@@ -57,7 +57,9 @@ pub fn nanoseconds(text: &str) -> Option<i64> {
 
 /// Nanoseconds as text that reads back.
 pub fn from_nanoseconds(value: u64) -> String {
-    humantime::format_duration(Duration::from_nanos(value)).to_string().replace(' ', "")
+    humantime::format_duration(Duration::from_nanos(value))
+        .to_string()
+        .replace(' ', "")
 }
 
 #[cfg(test)]

@@ -24,7 +24,10 @@ pub fn block(definition: &Block, node: &Node, path: &Path, problems: &mut Vec<Pr
             problems.push(Problem::error(
                 path.clone(),
                 format!("Unknown field {name:?}"),
-                format!("`{}` has no such field. Check its spelling.", definition.name),
+                format!(
+                    "`{}` has no such field. Check its spelling.",
+                    definition.name
+                ),
             ));
         }
     }
@@ -96,7 +99,10 @@ fn check(field: &Field, value: &Node, path: &Path, problems: &mut Vec<Problem>) 
         _ => problems.push(Problem::error(
             path.clone(),
             "Wrong kind of value",
-            format!("`{}` takes another kind of value: {}", field.name, field.doc),
+            format!(
+                "`{}` takes another kind of value: {}",
+                field.name, field.doc
+            ),
         )),
     }
 }
@@ -156,7 +162,10 @@ fn text_problem(kind: &Kind, text: &str, path: &Path) -> Option<Problem> {
              `*/15 * * * *`, or one of `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`.",
         ),
         Kind::Label if !is_label(text) => Some(not_a_label(path, text)),
-        Kind::Tenant if !(2..=32).contains(&text.len()) || !text.bytes().all(|b| b.is_ascii_alphanumeric()) => {
+        Kind::Tenant
+            if !(2..=32).contains(&text.len())
+                || !text.bytes().all(|b| b.is_ascii_alphanumeric()) =>
+        {
             error(
                 format!("{text:?} is not the name of a tenant"),
                 "A tenant's name has 2 to 32 letters and digits.",
@@ -171,8 +180,17 @@ fn text_problem(kind: &Kind, text: &str, path: &Path) -> Option<Problem> {
             "A path begins with `/`, and has neither spaces nor backticks, quotes or `..` in it.",
         ),
         Kind::Word if !is_word(text) => Some(not_a_word(path, text)),
-        Kind::String | Kind::Cpu | Kind::Memory | Kind::Duration | Kind::Enum(_) | Kind::Cron
-        | Kind::Label | Kind::Tenant | Kind::Host | Kind::AbsolutePath | Kind::Word => None,
+        Kind::String
+        | Kind::Cpu
+        | Kind::Memory
+        | Kind::Duration
+        | Kind::Enum(_)
+        | Kind::Cron
+        | Kind::Label
+        | Kind::Tenant
+        | Kind::Host
+        | Kind::AbsolutePath
+        | Kind::Word => None,
         _ => error(
             "Wrong kind of value".to_owned(),
             "Text is not what belongs here.",
@@ -183,7 +201,11 @@ fn text_problem(kind: &Kind, text: &str, path: &Path) -> Option<Problem> {
 /// The value that is only a letter or two away.
 fn nearest<'v>(text: &str, values: &[&'v str]) -> Option<&'v str> {
     let close = |value: &&&str| distance(text, value) <= 2;
-    values.iter().filter(close).min_by_key(|value| distance(text, value)).copied()
+    values
+        .iter()
+        .filter(close)
+        .min_by_key(|value| distance(text, value))
+        .copied()
 }
 
 /// Levenshtein's distance.
@@ -274,7 +296,10 @@ fn does_not_apply(definition: &traits::Definition, node: &Node, path: &Path) -> 
     Problem::error(
         path.clone(),
         format!("The trait {:?} does not apply here", definition.field.name),
-        format!("{} Remove it from this component of type `{kind}`.", definition.why_not),
+        format!(
+            "{} Remove it from this component of type `{kind}`.",
+            definition.why_not
+        ),
     )
 }
 
@@ -287,7 +312,11 @@ fn program(node: &Node, path: &Path, problems: &mut Vec<Problem>) {
         _ => false,
     };
     if empty(image) && empty(command) {
-        let place = if image.is_null() { path.clone() } else { path.field("image") };
+        let place = if image.is_null() {
+            path.clone()
+        } else {
+            path.field("image")
+        };
         problems.push(Problem::error(
             place,
             "Nothing to run",
@@ -308,7 +337,9 @@ fn program(node: &Node, path: &Path, problems: &mut Vec<Problem>) {
         _ => {}
     }
     if let Node::List(items) = command
-        && items.first().is_some_and(|first| first.as_str() == Some(""))
+        && items
+            .first()
+            .is_some_and(|first| first.as_str() == Some(""))
     {
         problems.push(Problem::error(
             path.field("command").index(0),
@@ -335,7 +366,9 @@ fn schedule(kind: Option<ComponentType>, node: &Node, path: &Path, problems: &mu
             problems.push(Problem::error(
                 path.field(name),
                 "Not a scheduled component",
-                format!("`{name}` is for components of type `cron-task`. Remove it, or change the type."),
+                format!(
+                    "`{name}` is for components of type `cron-task`. Remove it, or change the type."
+                ),
             ));
         }
     }
@@ -363,7 +396,9 @@ fn ports(kind: Option<ComponentType>, node: &Node, path: &Path, problems: &mut V
         if label.len() > 40 {
             problems.push(not_a_label(&path, label));
         }
-        let Some(number) = port.get("port").as_i64() else { continue };
+        let Some(number) = port.get("port").as_i64() else {
+            continue;
+        };
         let protocol = match port.get("protocol") {
             Node::Null => "TCP",
             protocol => match protocol.as_str() {
@@ -391,7 +426,13 @@ pub fn check_port(node: &Node, block: &'static str, path: &Path, problems: &mut 
     let none = BTreeMap::new();
     let labels = ports.as_map().unwrap_or(&none);
     let path = path.field(block);
-    let listed = || labels.keys().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", ");
+    let listed = || {
+        labels
+            .keys()
+            .map(|label| format!("`{label}`"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     match inner.get("port") {
         _ if labels.is_empty() => problems.push(Problem::error(
             path,

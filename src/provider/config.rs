@@ -31,7 +31,11 @@ enum Kind {
 type Row = (&'static str, Kind, &'static str);
 
 const NOMAD: &[Row] = &[
-    ("region", Kind::Text, "Region to send jobs to. Environment: `NOMAD_REGION`."),
+    (
+        "region",
+        Kind::Text,
+        "Region to send jobs to. Environment: `NOMAD_REGION`.",
+    ),
     (
         "namespace",
         Kind::Text,
@@ -41,8 +45,16 @@ const NOMAD: &[Row] = &[
 ];
 
 const CONSUL: &[Row] = &[
-    ("datacenter", Kind::Text, "Datacenter that keeps the records; the agent's own otherwise."),
-    ("key_prefix", Kind::Text, "First part of every key in Consul's KV store; `oam` otherwise."),
+    (
+        "datacenter",
+        Kind::Text,
+        "Datacenter that keeps the records; the agent's own otherwise.",
+    ),
+    (
+        "key_prefix",
+        Kind::Text,
+        "First part of every key in Consul's KV store; `oam` otherwise.",
+    ),
 ];
 
 fn common(server: Server) -> Vec<(&'static str, Kind, String)> {
@@ -74,27 +86,49 @@ fn common(server: Server) -> Vec<(&'static str, Kind, String)> {
         (
             "address",
             Kind::Text,
-            format!("URL of the HTTP API; `http://127.0.0.1:{port}` otherwise. Environment: {address}."),
+            format!(
+                "URL of the HTTP API; `http://127.0.0.1:{port}` otherwise. Environment: {address}."
+            ),
         ),
-        ("token", Kind::Secret, format!("ACL token. Environment: {token}.")),
+        (
+            "token",
+            Kind::Secret,
+            format!("ACL token. Environment: {token}."),
+        ),
         (
             "ca_file",
             Kind::Text,
-            format!("File with the certificates to trust, as PEM; the system's otherwise. Environment: {ca}."),
+            format!(
+                "File with the certificates to trust, as PEM; the system's otherwise. Environment: {ca}."
+            ),
         ),
-        ("ca_pem", Kind::Text, "The certificates to trust, as PEM text.".to_owned()),
+        (
+            "ca_pem",
+            Kind::Text,
+            "The certificates to trust, as PEM text.".to_owned(),
+        ),
         (
             "cert_file",
             Kind::Text,
-            format!("File with the client certificate for mutual TLS, as PEM. Environment: {cert}."),
+            format!(
+                "File with the client certificate for mutual TLS, as PEM. Environment: {cert}."
+            ),
         ),
-        ("cert_pem", Kind::Text, "The client certificate, as PEM text.".to_owned()),
+        (
+            "cert_pem",
+            Kind::Text,
+            "The client certificate, as PEM text.".to_owned(),
+        ),
         (
             "key_file",
             Kind::Text,
             format!("File with the client certificate's private key, as PEM. Environment: {key}."),
         ),
-        ("key_pem", Kind::Secret, "The private key, as PEM text.".to_owned()),
+        (
+            "key_pem",
+            Kind::Secret,
+            "The private key, as PEM text.".to_owned(),
+        ),
         (
             "tls_server_name",
             Kind::Text,
@@ -116,7 +150,9 @@ fn common(server: Server) -> Vec<(&'static str, Kind, String)> {
 /// The shape of the provider block.
 pub fn schema() -> Schema {
     let block = |server: Server, own: &[Row], description: &str| {
-        let own = own.iter().map(|(name, kind, text)| (*name, *kind, (*text).to_owned()));
+        let own = own
+            .iter()
+            .map(|(name, kind, text)| (*name, *kind, (*text).to_owned()));
         let rows = common(server).into_iter().chain(own);
         let attribute = |(name, kind, text): (&str, Kind, String)| match kind {
             Kind::Text => Attribute::new(name, Type::String, Mode::Optional, &text),
@@ -201,8 +237,7 @@ fn endpoint(
         timeout: text("timeout"),
     };
     let unknown = |names: [&str; 2]| names.iter().any(|name| block.get(name).is_unknown());
-    let half_known =
-        unknown(["cert_file", "cert_pem"]) != unknown(["key_file", "key_pem"]);
+    let half_known = unknown(["cert_file", "cert_pem"]) != unknown(["key_file", "key_pem"]);
     if half_known {
         // The pair cannot be judged by one half.
         settings.cert_file = None;
@@ -227,7 +262,9 @@ fn key_prefix(config: &Value) -> Result<String, Diagnostic> {
         _ => KEY_PREFIX,
     };
     let bad = prefix.is_empty()
-        || prefix.split('/').any(|part| part.is_empty() || part == "." || part == "..")
+        || prefix
+            .split('/')
+            .any(|part| part.is_empty() || part == "." || part == "..")
         || prefix.chars().any(char::is_control);
     if bad {
         let path = AttributePath::new("consul").attribute("key_prefix");

@@ -21,7 +21,9 @@ pub fn block(definition: &def::Block) -> Block {
     for field in definition.fields() {
         let ty = match &field.kind {
             def::Kind::Single(inner) => {
-                block.blocks.push(nested(field, inner, BlockNesting::Single));
+                block
+                    .blocks
+                    .push(nested(field, inner, BlockNesting::Single));
                 continue;
             }
             def::Kind::Labelled(inner) => {
@@ -30,8 +32,14 @@ pub fn block(definition: &def::Block) -> Block {
             }
             kind => plain(kind),
         };
-        let mode = if field.required { Mode::Required } else { Mode::Optional };
-        block.attributes.push(Attribute::new(field.name, ty, mode, field.doc));
+        let mode = if field.required {
+            Mode::Required
+        } else {
+            Mode::Optional
+        };
+        block
+            .attributes
+            .push(Attribute::new(field.name, ty, mode, field.doc));
     }
     block
 }
@@ -68,7 +76,11 @@ pub fn to_node(value: &Value) -> Node {
         Value::List(items) => Node::List(items.iter().map(to_node).collect()),
         Value::Map(entries) => {
             let known = entries.iter().filter(|(_, value)| !value.is_null());
-            Node::Map(known.map(|(name, value)| (name.clone(), to_node(value))).collect())
+            Node::Map(
+                known
+                    .map(|(name, value)| (name.clone(), to_node(value)))
+                    .collect(),
+            )
         }
         Value::Dynamic(inner) => to_node(&inner.1),
     }
@@ -87,20 +99,25 @@ pub fn to_value(node: &Node, ty: &Type) -> Value {
         (Node::Null, _) => Value::Null,
         (Node::Unknown, _) => Value::UNKNOWN,
         (Node::Bool(value), Type::Bool) => Value::Bool(*value),
-        (Node::Number(number), Type::Number) => {
-            number.to_string().parse().map_or(Value::Null, Value::Number)
-        }
+        (Node::Number(number), Type::Number) => number
+            .to_string()
+            .parse()
+            .map_or(Value::Null, Value::Number),
         (Node::String(text), Type::String) => Value::String(text.clone()),
         (Node::List(items), Type::List(element) | Type::Set(element)) => {
             Value::List(items.iter().map(|item| to_value(item, element)).collect())
         }
         (Node::Map(entries), Type::Map(element)) => {
-            let entries = entries.iter().map(|(k, node)| (k.clone(), to_value(node, element)));
+            let entries = entries
+                .iter()
+                .map(|(k, node)| (k.clone(), to_value(node, element)));
             Value::Map(entries.collect())
         }
         (Node::Map(entries), Type::Object(attributes)) => {
             let attribute = |(name, ty): (&String, &Type)| {
-                let value = entries.get(name).map_or(Value::Null, |node| to_value(node, ty));
+                let value = entries
+                    .get(name)
+                    .map_or(Value::Null, |node| to_value(node, ty));
                 (name.clone(), value)
             };
             Value::Map(attributes.iter().map(attribute).collect())
@@ -124,7 +141,9 @@ fn put_at(value: &mut Value, ty: &Type, steps: &[oam::Step], node: &Node) {
     };
     let (name, inner) = match (step, ty) {
         (oam::Step::Field(name), Type::Object(attributes)) => {
-            let Some(inner) = attributes.get(name.as_ref()) else { return };
+            let Some(inner) = attributes.get(name.as_ref()) else {
+                return;
+            };
             (name.to_string(), inner)
         }
         (oam::Step::Key(key), Type::Map(inner)) => (key.clone(), inner.as_ref()),

@@ -23,7 +23,11 @@ pub const DEFINITION: Definition = Definition {
         required: false,
         doc: "How many instances run. With room between `min` and `max`, nomad-autoscaler decides.",
     },
-    applies_to: &[ComponentType::Webservice, ComponentType::Worker, ComponentType::Task],
+    applies_to: &[
+        ComponentType::Webservice,
+        ComponentType::Worker,
+        ComponentType::Task,
+    ],
     why_not: "A daemon runs once on every node, and a cron-task once each time.",
     check,
     parse: |json| Ok(Box::new(serde_json::from_value::<Scaler>(json)?)),
@@ -37,21 +41,30 @@ static BLOCK: Block = Block {
         Field {
             name: "replicas",
             oam: "replicas",
-            kind: Kind::Integer { min: 0, max: 10_000 },
+            kind: Kind::Integer {
+                min: 0,
+                max: 10_000,
+            },
             required: false,
             doc: "How many instances to run; `min` otherwise.",
         },
         Field {
             name: "min",
             oam: "min",
-            kind: Kind::Integer { min: 0, max: 10_000 },
+            kind: Kind::Integer {
+                min: 0,
+                max: 10_000,
+            },
             required: false,
             doc: "The fewest that the autoscaler may leave; `1` otherwise, or `replicas` where that is less.",
         },
         Field {
             name: "max",
             oam: "max",
-            kind: Kind::Integer { min: 1, max: 10_000 },
+            kind: Kind::Integer {
+                min: 1,
+                max: 10_000,
+            },
             required: false,
             doc: "The most that the autoscaler may start. Without it, or where it is `min`, there is nothing to scale.",
         },
@@ -112,14 +125,22 @@ fn check(component: &Node, path: &Path, problems: &mut Vec<Problem>) {
 
 impl Trait for Scaler {
     fn translate(&self, draft: &mut Draft<'_>) {
-        let min = self.min.unwrap_or_else(|| self.replicas.unwrap_or(1).min(1));
+        let min = self
+            .min
+            .unwrap_or_else(|| self.replicas.unwrap_or(1).min(1));
         let count = self.replicas.unwrap_or(min);
         draft.group.count = count;
-        let owner = if self.replicas.is_some() { "replicas" } else { "min" };
+        let owner = if self.replicas.is_some() {
+            "replicas"
+        } else {
+            "min"
+        };
         let attribute = |draft: &Draft<'_>, name| draft.path().field("scaler").field(name);
         let path = attribute(draft, owner);
         draft.group_origin("Count", path, Inverse::Number);
-        let Some(max) = self.max.filter(|max| *max > min) else { return };
+        let Some(max) = self.max.filter(|max| *max > min) else {
+            return;
+        };
         draft.group.scaling = Some(Scaling {
             kind: "horizontal",
             enabled: true,

@@ -161,7 +161,11 @@ impl Trait for Volumes {
                 ("Source", "source", Inverse::Text),
                 ("ReadOnly", "read_only", Inverse::Bool),
             ] {
-                draft.group_origin(&format!("Volumes/{name}/{place}"), path.field(field), inverse);
+                draft.group_origin(
+                    &format!("Volumes/{name}/{place}"),
+                    path.field(field),
+                    inverse,
+                );
             }
             let place = format!("VolumeMounts/{name}/Destination");
             draft.task_origin(&place, path.field("mount_path"), Inverse::Text);

@@ -98,7 +98,9 @@ impl<'a> Draft<'a> {
 
     /// The label of a port, or of the one that is meant where none is named.
     pub fn port_or_usual(&self, port: Option<&str>) -> String {
-        port.or_else(|| self.spec.usual_port()).unwrap_or_default().to_owned()
+        port.or_else(|| self.spec.usual_port())
+            .unwrap_or_default()
+            .to_owned()
     }
 
     /// The component's service, made at the first call.
@@ -153,20 +155,32 @@ impl<'a> Draft<'a> {
     }
 
     fn schedule(&mut self) {
-        let Some(schedule) = &self.spec.schedule else { return };
+        let Some(schedule) = &self.spec.schedule else {
+            return;
+        };
         self.job.periodic = Some(Periodic {
             enabled: true,
             spec_type: "cron",
             specs: vec![schedule.clone()],
             prohibit_overlap: false,
-            time_zone: self.spec.time_zone.clone().unwrap_or_else(|| "UTC".to_owned()),
+            time_zone: self
+                .spec
+                .time_zone
+                .clone()
+                .unwrap_or_else(|| "UTC".to_owned()),
         });
         let path = self.path.field("time_zone");
         self.job_origin("Periodic/TimeZone", path, Inverse::Text);
     }
 
     fn program(&mut self) {
-        let Spec { image, command, args, env, .. } = self.spec;
+        let Spec {
+            image,
+            command,
+            args,
+            env,
+            ..
+        } = self.spec;
         let texts = |texts: &[String]| -> Value { texts.to_vec().into() };
         let driver_path = self.path.field("driver");
         self.task_origin("Driver", driver_path, Inverse::Text);
@@ -267,7 +281,9 @@ impl<'a> Draft<'a> {
     }
 
     fn health_check(&mut self) {
-        let Some(check) = &self.spec.health_check else { return };
+        let Some(check) = &self.spec.health_check else {
+            return;
+        };
         let http = check.kind.as_deref() != Some("tcp");
         let id = self.job.id.clone();
         let nanoseconds = |text: &Option<String>, usual: &str| {

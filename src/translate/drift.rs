@@ -42,7 +42,11 @@ fn scaled(translation: &Translation) -> Vec<(String, u64, u64)> {
     let groups = translation.job.task_groups.iter();
     let ranges = groups.filter_map(|group| {
         let scaling = group.scaling.as_ref().filter(|scaling| scaling.enabled)?;
-        Some((format!("TaskGroups/{}/Count", group.name), scaling.min, scaling.max))
+        Some((
+            format!("TaskGroups/{}/Count", group.name),
+            scaling.min,
+            scaling.max,
+        ))
     });
     ranges.collect()
 }
@@ -92,7 +96,11 @@ impl Walk<'_> {
     /// Items with names are compared by name, a single item with a single item, and everything else
     /// as a whole.
     fn list(&mut self, path: &str, recorded: &[Value], live: &[Value]) {
-        let live: Vec<_> = live.iter().filter(|item| !is_implied(path, item)).cloned().collect();
+        let live: Vec<_> = live
+            .iter()
+            .filter(|item| !is_implied(path, item))
+            .cloned()
+            .collect();
         let names = |items: &[Value]| -> Option<Vec<String>> {
             items.iter().map(|item| name(path, item)).collect()
         };
@@ -102,7 +110,10 @@ impl Walk<'_> {
                 for name in ours.iter().chain(added) {
                     let at = |names: &[String], items: &[Value]| {
                         let position = names.iter().position(|other| other == name);
-                        position.and_then(|at| items.get(at)).cloned().unwrap_or_default()
+                        position
+                            .and_then(|at| items.get(at))
+                            .cloned()
+                            .unwrap_or_default()
                     };
                     let (ours, theirs) = (at(&ours, recorded), at(&theirs, &live));
                     let path = join(path, name);
@@ -145,7 +156,8 @@ impl Walk<'_> {
     fn is_scaled(&self, path: &str, live: &Value) -> bool {
         let range = self.ranges.iter().find(|(scaled, _, _)| scaled == path);
         range.is_some_and(|(_, min, max)| {
-            live.as_u64().is_some_and(|count| (*min..=*max).contains(&count))
+            live.as_u64()
+                .is_some_and(|count| (*min..=*max).contains(&count))
         })
     }
 
@@ -158,7 +170,11 @@ impl Walk<'_> {
 }
 
 fn join(path: &str, key: &str) -> String {
-    if path.is_empty() { key.to_owned() } else { format!("{path}/{key}") }
+    if path.is_empty() {
+        key.to_owned()
+    } else {
+        format!("{path}/{key}")
+    }
 }
 
 /// Null, zero, false, and whatever has nothing in it: Nomad does not tell them apart where it has
@@ -208,7 +224,8 @@ fn is_bookkeeping(path: &str) -> bool {
     const SCALING: [&str; 4] = ["ID", "Target", "CreateIndex", "ModifyIndex"];
     TOP.contains(&path)
         || SCALING.iter().any(|field| {
-            path.strip_suffix(field).is_some_and(|parent| parent.ends_with("/Scaling/"))
+            path.strip_suffix(field)
+                .is_some_and(|parent| parent.ends_with("/Scaling/"))
         })
 }
 
@@ -244,24 +261,42 @@ fn defaults(job_type: &str) -> Vec<(&'static str, Value)> {
         ("TaskGroups/*/RestartPolicy/Delay", (15 * SECOND).into()),
         ("TaskGroups/*/RestartPolicy/Mode", "fail".into()),
         ("TaskGroups/*/Networks/0/Mode", "host".into()),
-        ("TaskGroups/*/Networks/0/DynamicPorts/*/HostNetwork", "default".into()),
-        ("TaskGroups/*/Networks/0/ReservedPorts/*/HostNetwork", "default".into()),
+        (
+            "TaskGroups/*/Networks/0/DynamicPorts/*/HostNetwork",
+            "default".into(),
+        ),
+        (
+            "TaskGroups/*/Networks/0/ReservedPorts/*/HostNetwork",
+            "default".into(),
+        ),
         ("TaskGroups/*/Consul/Cluster", "default".into()),
         ("TaskGroups/*/Services/*/AddressMode", "auto".into()),
         ("TaskGroups/*/Services/*/OnUpdate", "require_healthy".into()),
         ("TaskGroups/*/Services/*/Namespace", "default".into()),
         ("TaskGroups/*/Services/*/Cluster", "default".into()),
-        ("TaskGroups/*/Services/*/Checks/*/OnUpdate", "require_healthy".into()),
-        ("TaskGroups/*/Services/*/Checks/*/AddressMode", "auto".into()),
+        (
+            "TaskGroups/*/Services/*/Checks/*/OnUpdate",
+            "require_healthy".into(),
+        ),
+        (
+            "TaskGroups/*/Services/*/Checks/*/AddressMode",
+            "auto".into(),
+        ),
         ("TaskGroups/*/Volumes/*/AccessMode", "".into()),
         ("TaskGroups/*/Tasks/*/KillTimeout", (5 * SECOND).into()),
         ("TaskGroups/*/Tasks/*/LogConfig/MaxFiles", 10.into()),
         ("TaskGroups/*/Tasks/*/LogConfig/MaxFileSizeMB", 10.into()),
         ("TaskGroups/*/Tasks/*/Resources/CPU", 100.into()),
         ("TaskGroups/*/Tasks/*/Resources/MemoryMB", 300.into()),
-        ("TaskGroups/*/Tasks/*/RestartPolicy/Delay", (15 * SECOND).into()),
+        (
+            "TaskGroups/*/Tasks/*/RestartPolicy/Delay",
+            (15 * SECOND).into(),
+        ),
         ("TaskGroups/*/Tasks/*/RestartPolicy/Mode", "fail".into()),
-        ("TaskGroups/*/Tasks/*/VolumeMounts/*/PropagationMode", "private".into()),
+        (
+            "TaskGroups/*/Tasks/*/VolumeMounts/*/PropagationMode",
+            "private".into(),
+        ),
         ("Periodic/ProhibitOverlap", false.into()),
     ];
     let (attempts, interval) = match job_type {
@@ -271,24 +306,42 @@ fn defaults(job_type: &str) -> Vec<(&'static str, Value)> {
     all.extend([
         ("TaskGroups/*/RestartPolicy/Attempts", attempts.into()),
         ("TaskGroups/*/RestartPolicy/Interval", interval.into()),
-        ("TaskGroups/*/Tasks/*/RestartPolicy/Attempts", attempts.into()),
-        ("TaskGroups/*/Tasks/*/RestartPolicy/Interval", interval.into()),
+        (
+            "TaskGroups/*/Tasks/*/RestartPolicy/Attempts",
+            attempts.into(),
+        ),
+        (
+            "TaskGroups/*/Tasks/*/RestartPolicy/Interval",
+            interval.into(),
+        ),
     ]);
     match job_type {
         "service" => all.extend([
             ("TaskGroups/*/ReschedulePolicy/Delay", (30 * SECOND).into()),
-            ("TaskGroups/*/ReschedulePolicy/DelayFunction", "exponential".into()),
-            ("TaskGroups/*/ReschedulePolicy/MaxDelay", (3600 * SECOND).into()),
+            (
+                "TaskGroups/*/ReschedulePolicy/DelayFunction",
+                "exponential".into(),
+            ),
+            (
+                "TaskGroups/*/ReschedulePolicy/MaxDelay",
+                (3600 * SECOND).into(),
+            ),
             ("TaskGroups/*/ReschedulePolicy/Unlimited", true.into()),
             ("TaskGroups/*/Migrate/MaxParallel", 1.into()),
             ("TaskGroups/*/Migrate/HealthCheck", "checks".into()),
             ("TaskGroups/*/Migrate/MinHealthyTime", (10 * SECOND).into()),
-            ("TaskGroups/*/Migrate/HealthyDeadline", (300 * SECOND).into()),
+            (
+                "TaskGroups/*/Migrate/HealthyDeadline",
+                (300 * SECOND).into(),
+            ),
             ("TaskGroups/*/Update/HealthCheck", "checks".into()),
             ("TaskGroups/*/Update/HealthyDeadline", (300 * SECOND).into()),
             ("TaskGroups/*/Update/MaxParallel", 1.into()),
             ("TaskGroups/*/Update/MinHealthyTime", (10 * SECOND).into()),
-            ("TaskGroups/*/Update/ProgressDeadline", (600 * SECOND).into()),
+            (
+                "TaskGroups/*/Update/ProgressDeadline",
+                (600 * SECOND).into(),
+            ),
             ("TaskGroups/*/Update/Stagger", (30 * SECOND).into()),
             ("Update/MaxParallel", 1.into()),
             ("Update/Stagger", (30 * SECOND).into()),
@@ -300,8 +353,14 @@ fn defaults(job_type: &str) -> Vec<(&'static str, Value)> {
         "batch" => all.extend([
             ("TaskGroups/*/ReschedulePolicy/Attempts", 1.into()),
             ("TaskGroups/*/ReschedulePolicy/Delay", (5 * SECOND).into()),
-            ("TaskGroups/*/ReschedulePolicy/DelayFunction", "constant".into()),
-            ("TaskGroups/*/ReschedulePolicy/Interval", (24 * 3600 * SECOND).into()),
+            (
+                "TaskGroups/*/ReschedulePolicy/DelayFunction",
+                "constant".into(),
+            ),
+            (
+                "TaskGroups/*/ReschedulePolicy/Interval",
+                (24 * 3600 * SECOND).into(),
+            ),
         ]),
         _ => {}
     }

@@ -21,12 +21,17 @@ use crate::protocol::path::AttributePath;
 use crate::protocol::resource::{ApplyRequest, ApplyResponse, Context};
 use crate::protocol::value::Value;
 use crate::provider::Clients;
-use crate::store::{ApplicationKey, Expect, Held, FORMAT, JobRecord, Phase, Record, Version};
+use crate::store::{ApplicationKey, Expect, FORMAT, Held, JobRecord, Phase, Record, Version};
 use crate::translate::{self, Target, Translation};
 
 /// Makes a planned application true and waits until it is healthy.
 pub async fn apply(clients: &Clients, cx: &Context, request: ApplyRequest) -> ApplyResponse {
-    let ApplyRequest { prior, planned, private, .. } = &request;
+    let ApplyRequest {
+        prior,
+        planned,
+        private,
+        ..
+    } = &request;
     if !prior.is_null() && !plan::changes(prior, planned, private) {
         // New timeouts concern the provider alone.
         return ApplyResponse {
@@ -145,7 +150,9 @@ impl<'a> Work<'a> {
 
     fn revision(&self) -> u64 {
         let planned = self.planned.get("revision").as_i64();
-        planned.and_then(|revision| u64::try_from(revision).ok()).unwrap_or(1)
+        planned
+            .and_then(|revision| u64::try_from(revision).ok())
+            .unwrap_or(1)
     }
 
     /// The record before Nomad is touched: the new document, and every job that may be there.
@@ -190,14 +197,22 @@ impl<'a> Work<'a> {
 
     fn version(&self, component: &str, done: &Done) -> Option<u64> {
         let before = || {
-            let version = self.prior.get("jobs").get(component).get("version").as_i64();
+            let version = self
+                .prior
+                .get("jobs")
+                .get(component)
+                .get("version")
+                .as_i64();
             version.and_then(|version| u64::try_from(version).ok())
         };
         done.versions.get(component).copied().or_else(before)
     }
 
     fn index(&self, component: &str, done: &Done) -> Option<u64> {
-        let written = done.written.get(component).map(|registered| registered.job_modify_index);
+        let written = done
+            .written
+            .get(component)
+            .map(|registered| registered.job_modify_index);
         written.or_else(|| self.private.jobs.get(component).map(|seen| seen.index))
     }
 
@@ -291,7 +306,7 @@ impl<'a> Work<'a> {
         enforce: Enforce,
     ) -> Result<Registered, Diagnostic> {
         let job = &translation.job;
-        let error = match clients.nomad.register(job, enforce).await {
+        let error = match clients.nomad.register(&job.namespace, job, enforce).await {
             Ok(registered) => return Ok(registered),
             Err(error) => error,
         };
@@ -308,8 +323,14 @@ impl<'a> Work<'a> {
         if !super::destroy::is_ours(&live, &self.key) {
             return Err(failure::job_of_another(&job.id));
         }
-        tracing::info!(job = job.id, "the job is already there and this application's: taking it over");
-        let registered = clients.nomad.register(job, Enforce::Index(live.job_modify_index)).await;
+        tracing::info!(
+            job = job.id,
+            "the job is already there and this application's: taking it over"
+        );
+        let registered = clients
+            .nomad
+            .register(&job.namespace, job, Enforce::Index(live.job_modify_index))
+            .await;
         registered.map_err(|error| match error.is_conflict() {
             true => failure::job_changed(&job.id),
             false => failure::nomad(&error),
@@ -318,7 +339,11 @@ impl<'a> Work<'a> {
 
     /// Waits for every job that was written; after an interrupted or failed apply, for all.
     async fn wait(&self, clients: &Clients, cx: &Context, done: &mut Done) {
-        let again = self.prior.get("status").as_str().is_some_and(|status| status != "settled");
+        let again = self
+            .prior
+            .get("status")
+            .as_str()
+            .is_some_and(|status| status != "settled");
         let waits = self.translations.iter().filter_map(|translation| {
             let registered = done.written.get(&translation.component);
             (registered.is_some() || again)
@@ -341,22 +366,27 @@ impl<'a> Work<'a> {
         registered: Option<&Registered>,
     ) -> (String, Result<u64, Diagnostic>) {
         let job = &translation.job;
+        let namespace = &self.target.namespace;
         let progress = |progress: watch::Progress| {
             tracing::info!(job = job.id, "{progress}");
         };
-        let namespace = &self.target.namespace;
-        let healthy =
-            watch::until_healthy(&clients.nomad, namespace, &job.id, registered, cancel, progress);
+        let healthy = async {
+            let before;
+            let registered = match registered {
+                Some(registered) => registered,
+                None => {
+                    before = registered_before(clients, namespace, &job.id).await?;
+                    &before
+                }
+            };
+            let nomad = &clients.nomad;
+            let healthy =
+                watch::until_healthy(nomad, namespace, &job.id, registered, cancel, progress);
+            healthy.await.map_err(|error| failure::unhealthy(&error))
+        };
         let result = match timeout_at(self.deadline, healthy).await {
-            Ok(Ok(healthy)) => Ok(healthy.version),
-            Ok(Err(error)) => Err(failure::unhealthy(&job.id, &error)),
-            Err(_) => {
-                // The deadline is for the job; finding out why takes as long as it takes.
-                let limit = Instant::now() + Duration::from_secs(10);
-                let why = watch::diagnose(&clients.nomad, namespace, &job.id);
-                let why = timeout_at(limit, why).await.ok();
-                Err(failure::too_late(&job.id, why.as_ref()))
-            }
+            Ok(result) => result.map(|healthy| healthy.version),
+            Err(_) => Err(too_late(clients, namespace, &job.id).await),
         };
         (translation.component.clone(), result)
     }
@@ -427,7 +457,10 @@ impl<'a> Work<'a> {
             let gone = done.purged.contains(component) || components.contains_key(component);
             if !gone && !kept.is_null() {
                 components.insert(component.clone(), kept.clone());
-                jobs.insert(component.clone(), self.prior.get("jobs").get(component).clone());
+                jobs.insert(
+                    component.clone(),
+                    self.prior.get("jobs").get(component).clone(),
+                );
             }
         }
         if let Some(entries) = state.as_map_mut() {
@@ -459,6 +492,37 @@ impl<'a> Work<'a> {
     }
 }
 
+/// The last registration of a job, as far as a watch needs it.
+async fn registered_before(
+    clients: &Clients,
+    namespace: &str,
+    id: &str,
+) -> Result<Registered, Diagnostic> {
+    let evaluations = clients.nomad.evaluations(namespace, id).await;
+    let evaluations = evaluations.map_err(|error| failure::nomad(&error))?;
+    let last = evaluations
+        .into_iter()
+        .max_by_key(|evaluation| evaluation.create_index);
+    Ok(Registered {
+        eval_id: last.map(|evaluation| evaluation.id),
+        job_modify_index: 0,
+        warnings: None,
+    })
+}
+
+/// Why a job is not healthy when the time is up. Finding out has a time of its own.
+async fn too_late(clients: &Clients, namespace: &str, id: &str) -> Diagnostic {
+    let limit = Instant::now() + Duration::from_secs(10);
+    let diagnosis = watch::diagnose(&clients.nomad, namespace, id);
+    let diagnosis = timeout_at(limit, diagnosis).await;
+    failure::unhealthy(&watch::Failure {
+        namespace: namespace.to_owned(),
+        job: id.to_owned(),
+        reason: watch::Reason::TimedOut,
+        diagnosis: diagnosis.ok().and_then(Result::ok).unwrap_or_default(),
+    })
+}
+
 /// The jobs that a state knows of, by component. `jobs` can name one that no block stands for: one
 /// that an interrupted apply was to purge.
 pub fn jobs_of(state: &Value, key: &ApplicationKey) -> BTreeMap<String, String> {
@@ -468,7 +532,10 @@ pub fn jobs_of(state: &Value, key: &ApplicationKey) -> BTreeMap<String, String> 
         let id = state.get("jobs").get(component).get("id").as_str();
         id.map_or_else(|| oam::job_id(key.name(), component), str::to_owned)
     };
-    components.chain(jobs).map(|(component, _)| (component.clone(), id(component))).collect()
+    components
+        .chain(jobs)
+        .map(|(component, _)| (component.clone(), id(component)))
+        .collect()
 }
 
 fn path(component: &str) -> AttributePath {

@@ -90,7 +90,10 @@ pub fn tenant(value: &Value) -> Option<&str> {
 
 /// The key of an application whose name and tenant are known.
 pub fn key(value: &Value) -> Option<ApplicationKey> {
-    Some(ApplicationKey::new(Some(tenant(value)?), value.get("name").as_str()?))
+    Some(ApplicationKey::new(
+        Some(tenant(value)?),
+        value.get("name").as_str()?,
+    ))
 }
 
 /// Where the jobs of a tenant go: a tenant has the namespace of its name.

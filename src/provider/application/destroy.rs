@@ -39,7 +39,9 @@ async fn destroyed(
 ) -> Result<Diagnostics, Failed> {
     let prior = &request.prior;
     let private = Private::read(&request.private);
-    let Some(key) = config::key(prior) else { return Ok(Vec::new()) };
+    let Some(key) = config::key(prior) else {
+        return Ok(Vec::new());
+    };
     let namespace = config::target(clients, key.tenant()).namespace;
     let job = |(component, id)| {
         let job = JobRecord {
@@ -50,8 +52,14 @@ async fn destroyed(
         };
         (component, job)
     };
-    let jobs: BTreeMap<_, _> = super::apply::jobs_of(prior, &key).into_iter().map(job).collect();
-    let revision = prior.get("revision").as_i64().and_then(|r| u64::try_from(r).ok());
+    let jobs: BTreeMap<_, _> = super::apply::jobs_of(prior, &key)
+        .into_iter()
+        .map(job)
+        .collect();
+    let revision = prior
+        .get("revision")
+        .as_i64()
+        .and_then(|r| u64::try_from(r).ok());
     let document = oam::to_document(&config::node(prior));
     let intent = Record {
         format: FORMAT,
@@ -64,7 +72,9 @@ async fn destroyed(
     let Some(version) = private.version() else {
         return Err((None, vec![failure::not_refreshed()]));
     };
-    let begun = clients.store.begin(&key, Expect::Version(version), intent.clone());
+    let begun = clients
+        .store
+        .begin(&key, Expect::Version(version), intent.clone());
     let held = match cx.cancel.run_until_cancelled(begun).await {
         Some(Ok(held)) => held,
         Some(Err(error)) => return Err((None, vec![failure::store(&error)])),
@@ -112,7 +122,11 @@ pub async fn purge(
     namespace: &str,
     id: &str,
 ) -> Result<Option<Diagnostic>, Diagnostic> {
-    let live = clients.nomad.job(namespace, id).await.map_err(|e| failure::nomad(&e))?;
+    let live = clients
+        .nomad
+        .job(namespace, id)
+        .await
+        .map_err(|e| failure::nomad(&e))?;
     let Some(live) = live else { return Ok(None) };
     if !is_ours(&live, key) {
         return Ok(Some(Diagnostic::warning(
@@ -124,7 +138,11 @@ pub async fn purge(
         )));
     }
     tracing::info!(job = id, "purging");
-    clients.nomad.deregister(namespace, id, true).await.map_err(|e| failure::nomad(&e))?;
+    clients
+        .nomad
+        .deregister(namespace, id, true)
+        .await
+        .map_err(|e| failure::nomad(&e))?;
     Ok(None)
 }
 

@@ -20,7 +20,10 @@ pub fn store(error: &StoreError) -> Diagnostic {
 pub fn document(key: &ApplicationKey) -> impl Fn(Vec<Problem>) -> Diagnostics {
     let key = key.to_string();
     move |problems| {
-        let problems: Vec<_> = problems.iter().map(|p| format!("{}: {}", p.path, p.summary)).collect();
+        let problems: Vec<_> = problems
+            .iter()
+            .map(|p| format!("{}: {}", p.path, p.summary))
+            .collect();
         vec![Diagnostic::error(
             "Unreadable record",
             format!(

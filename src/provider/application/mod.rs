@@ -97,7 +97,10 @@ impl Resource for ApplicationResource {
     }
 
     async fn import(&self, _: &Context, id: &str) -> Result<(Value, Vec<u8>), Diagnostics> {
-        let clients = self.servers.required().map_err(|diagnostic| vec![diagnostic])?;
+        let clients = self
+            .servers
+            .required()
+            .map_err(|diagnostic| vec![diagnostic])?;
         read::import(&clients, &self.ty, id).await
     }
 }

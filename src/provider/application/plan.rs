@@ -37,7 +37,12 @@ pub fn plan(clients: Option<&Clients>, request: PlanRequest) -> PlanResponse {
             return response;
         }
     }
-    let jobs = jobs(clients, &prior, &response.state, &Private::read(&response.private));
+    let jobs = jobs(
+        clients,
+        &prior,
+        &response.state,
+        &Private::read(&response.private),
+    );
     let id = match config::key(&response.state) {
         Some(key) => key.to_string().into(),
         None => Value::UNKNOWN,
@@ -73,7 +78,10 @@ fn replaced_by(prior: &Value, planned: &Value) -> Vec<AttributePath> {
 pub fn changes(prior: &Value, planned: &Value, private: &[u8]) -> bool {
     !config::same(prior, planned)
         || prior.get("status").as_str() != Some("settled")
-        || prior.get("drift").as_list().is_some_and(|drift| !drift.is_empty())
+        || prior
+            .get("drift")
+            .as_list()
+            .is_some_and(|drift| !drift.is_empty())
         || Private::read(private).jobs.values().any(|job| job.drifted)
 }
 
@@ -102,11 +110,20 @@ fn jobs(clients: Option<&Clients>, prior: &Value, planned: &Value, private: &Pri
             return (name.clone(), prior.get("jobs").get(name).clone());
         }
         let known = |value: Option<&str>| value.map_or(Value::UNKNOWN, Value::from);
-        let id = planned.get("name").as_str().map(|application| oam::job_id(application, name));
+        let id = planned
+            .get("name")
+            .as_str()
+            .map(|application| oam::job_id(application, name));
         let value = Value::from([
             ("id", known(id.as_deref())),
-            ("namespace", known(target.as_ref().map(|target| target.namespace.as_str()))),
-            ("type", known(component.get("type").as_str().and_then(translate::job_type))),
+            (
+                "namespace",
+                known(target.as_ref().map(|target| target.namespace.as_str())),
+            ),
+            (
+                "type",
+                known(component.get("type").as_str().and_then(translate::job_type)),
+            ),
             ("version", Value::UNKNOWN),
             ("stopped", false.into()),
         ]);
@@ -129,13 +146,22 @@ fn elsewhere(tenant: &str) -> Target {
 pub fn translated(state: &Value, component: &str, target: &Target) -> Option<Job> {
     let value = state.get("component").get(component);
     let known = |name| state.get(name).is_wholly_known();
-    if value.is_null() || !value.is_wholly_known() || !["name", "tenant", "labels", "annotations"].iter().all(|n| known(n)) {
+    if value.is_null()
+        || !value.is_wholly_known()
+        || !["name", "tenant", "labels", "annotations"]
+            .iter()
+            .all(|n| known(n))
+    {
         return None;
     }
     // The application with this component alone: the others do not matter for its job.
     let mut alone = state.clone();
     let components = Value::from([(component, value.clone())]);
-    alone.as_map_mut()?.insert("component".to_owned(), components);
+    alone
+        .as_map_mut()?
+        .insert("component".to_owned(), components);
     let application = config::application(&alone).ok()?;
-    translate::translate(&application, target).pop().map(|translation| translation.job)
+    translate::translate(&application, target)
+        .pop()
+        .map(|translation| translation.job)
 }

@@ -7,8 +7,8 @@ use futures_util::future::try_join_all;
 use serde_json::Value as Json;
 
 use super::config;
-use super::{destroy, failure};
 use super::private::{Private, Seen};
+use super::{destroy, failure};
 use crate::nomad::LiveJob;
 use crate::oam::{self, Node};
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
@@ -45,7 +45,11 @@ async fn refreshed(
             "The state does not say which application it is of. Remove it and import it again.",
         )]);
     };
-    let stored = clients.store.read(&key).await.map_err(|e| vec![failure::store(&e)])?;
+    let stored = clients
+        .store
+        .read(&key)
+        .await
+        .map_err(|e| vec![failure::store(&e)])?;
     let Some(stored) = stored else {
         tracing::info!(application = %key, "no record: the application is gone");
         return Ok((Value::Null, None));
@@ -65,7 +69,11 @@ pub async fn import(
 ) -> Result<(Value, Vec<u8>), Diagnostics> {
     let unreadable = |reason| vec![Diagnostic::error("Unreadable import ID", reason)];
     let key = ApplicationKey::parse(id).map_err(unreadable)?;
-    let stored = clients.store.read(&key).await.map_err(|e| vec![failure::store(&e)])?;
+    let stored = clients
+        .store
+        .read(&key)
+        .await
+        .map_err(|e| vec![failure::store(&e)])?;
     let Some(stored) = stored else {
         return Err(vec![Diagnostic::error(
             "No such application",
@@ -95,9 +103,14 @@ async fn observe(
     let translations = translate::translate(&application, &target);
 
     let live = translations.iter().map(|translation| async {
-        clients.nomad.job(&target.namespace, &translation.job.id).await
+        clients
+            .nomad
+            .job(&target.namespace, &translation.job.id)
+            .await
     });
-    let live = try_join_all(live).await.map_err(|e| vec![failure::nomad(&e)])?;
+    let live = try_join_all(live)
+        .await
+        .map_err(|e| vec![failure::nomad(&e)])?;
 
     let mut state = base(&recorded, before, ty);
     let mut private = Private {
@@ -115,11 +128,19 @@ async fn observe(
         };
         let drifted = compare(translation, &live, ty, &mut state, &mut drift);
         let index = live.job_modify_index;
-        private.jobs.insert(component.clone(), Seen { index, drifted });
-        jobs.insert(component.clone(), job(&translation.job.id, &target.namespace, &live));
+        private
+            .jobs
+            .insert(component.clone(), Seen { index, drifted });
+        jobs.insert(
+            component.clone(),
+            job(&translation.job.id, &target.namespace, &live),
+        );
     }
     for (component, left) in &record.jobs {
-        if translations.iter().any(|translation| translation.component == *component) {
+        if translations
+            .iter()
+            .any(|translation| translation.component == *component)
+        {
             continue;
         }
         // Only an interrupted apply leaves a job that was to be purged: it shows, and the next
@@ -136,7 +157,11 @@ async fn observe(
         Phase::Applying | Phase::Destroying => "applying",
     };
     set(&mut state, "id", key.to_string().into());
-    set(&mut state, "revision", Value::from(i64::try_from(record.revision).unwrap_or(i64::MAX)));
+    set(
+        &mut state,
+        "revision",
+        Value::from(i64::try_from(record.revision).unwrap_or(i64::MAX)),
+    );
     set(&mut state, "status", status.into());
     set(&mut state, "jobs", Value::Map(jobs));
     set(&mut state, "drift", Value::List(drift));
@@ -175,7 +200,10 @@ fn compare(
             // `jobs` says so.
             None if difference.job_path == "Stop" => {}
             None => drift.push(Value::from([
-                ("path", format!("{}/{}", translation.job.id, difference.job_path).into()),
+                (
+                    "path",
+                    format!("{}/{}", translation.job.id, difference.job_path).into(),
+                ),
                 ("recorded", text(&difference.recorded)),
                 ("live", text(&difference.live)),
             ])),

@@ -45,11 +45,17 @@ fn computed() -> Vec<Attribute> {
     ];
     let difference = vec![
         text("path", "The place in the job, as in Nomad's JSON."),
-        text("recorded", "What the recorded application has there, as JSON."),
+        text(
+            "recorded",
+            "What the recorded application has there, as JSON.",
+        ),
         text("live", "What the live job has there, as JSON."),
     ];
     vec![
-        text("id", "`<tenant>/<name>`, with the tenant `default` where there is none."),
+        text(
+            "id",
+            "`<tenant>/<name>`, with the tenant `default` where there is none.",
+        ),
         Attribute::new(
             "revision",
             Type::Number,
@@ -85,8 +91,14 @@ fn timeouts() -> NestedBlock {
         nesting: BlockNesting::Single,
         block: Block {
             attributes: vec![
-                text("create", "How long a creation may take until all is healthy; `15m` otherwise."),
-                text("update", "How long an update may take until all is healthy; `15m` otherwise."),
+                text(
+                    "create",
+                    "How long a creation may take until all is healthy; `15m` otherwise.",
+                ),
+                text(
+                    "update",
+                    "How long an update may take until all is healthy; `15m` otherwise.",
+                ),
                 text("delete", "How long a deletion may take; `5m` otherwise."),
             ],
             blocks: Vec::new(),
@@ -101,7 +113,10 @@ mod tests {
 
     #[test]
     fn the_providers_names_are_not_the_models() {
-        let names: Vec<_> = def::application().fields().map(|field| field.name).collect();
+        let names: Vec<_> = def::application()
+            .fields()
+            .map(|field| field.name)
+            .collect();
         for name in COMPUTED.iter().chain(&["timeouts"]) {
             assert!(!names.contains(name), "{name}");
         }

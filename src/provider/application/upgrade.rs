@@ -53,7 +53,10 @@ mod tests {
         assert_eq!(new.get("name").as_str(), Some("shop"));
         assert_eq!(new.get("revision").as_i64(), Some(3));
         assert_eq!(new.get("status").as_str(), Some("settled"));
-        assert_eq!(new.get("jobs").get("web").get("id").as_str(), Some("shop-web"));
+        assert_eq!(
+            new.get("jobs").get("web").get("id").as_str(),
+            Some("shop-web")
+        );
         assert_eq!(new.get("jobs").get("web").get("version"), &Value::Null);
     }
 
