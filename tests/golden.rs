@@ -13,7 +13,10 @@ use serde_json::Value;
 fn applications_translate_to_the_golden_jobs() {
     let update = std::env::var_os("UPDATE_GOLDEN").is_some();
     for case in golden::cases() {
-        let jobs: Vec<_> = golden::translate(&case).iter().map(|t| t.job.clone()).collect();
+        let jobs: Vec<_> = golden::translate(&case)
+            .iter()
+            .map(|t| t.job.clone())
+            .collect();
         let file = golden::folder().join(format!("{}.jobs.json", case.name));
         let jobs = serde_json::to_value(jobs).unwrap();
         if update {
@@ -29,7 +32,9 @@ fn applications_translate_to_the_golden_jobs() {
 fn every_component_type_and_trait_has_a_golden_job() {
     let names: Vec<_> = golden::cases().into_iter().map(|case| case.name).collect();
     let types = oam::ComponentType::NAMES.iter().copied();
-    let traits = oam_provider::traits::ALL.iter().map(|definition| definition.field.oam);
+    let traits = oam_provider::traits::ALL
+        .iter()
+        .map(|definition| definition.field.oam);
     for name in types.chain(traits) {
         assert!(names.iter().any(|case| case == name), "{name}");
     }
@@ -39,7 +44,12 @@ fn every_component_type_and_trait_has_a_golden_job() {
 fn a_document_gives_back_the_application() {
     for case in golden::cases() {
         let document = oam::to_document(&case.node);
-        assert_eq!(oam::from_document(&document).unwrap(), case.node, "{}", case.name);
+        assert_eq!(
+            oam::from_document(&document).unwrap(),
+            case.node,
+            "{}",
+            case.name
+        );
     }
 }
 
@@ -48,7 +58,12 @@ fn a_job_as_it_should_be_has_no_drift() {
     for case in golden::cases() {
         for translation in golden::translate(&case) {
             let live = serde_json::to_value(&translation.job).unwrap();
-            assert_eq!(drift::compare(&translation, &live), Vec::new(), "{}", case.name);
+            assert_eq!(
+                drift::compare(&translation, &live),
+                Vec::new(),
+                "{}",
+                case.name
+            );
         }
     }
 }

@@ -12,7 +12,9 @@ pub struct Case {
 }
 
 pub fn folder() -> PathBuf {
-    [env!("CARGO_MANIFEST_DIR"), "tests", "golden"].iter().collect()
+    [env!("CARGO_MANIFEST_DIR"), "tests", "golden"]
+        .iter()
+        .collect()
 }
 
 /// Every case, in the order of their names.
@@ -21,10 +23,14 @@ pub fn cases() -> Vec<Case> {
     for entry in std::fs::read_dir(folder()).unwrap() {
         let path = entry.unwrap().path();
         let file = path.file_name().unwrap().to_str().unwrap();
-        let Some(name) = file.strip_suffix(".json").filter(|name| !name.ends_with(".jobs")) else {
+        let Some(name) = file
+            .strip_suffix(".json")
+            .filter(|name| !name.ends_with(".jobs"))
+        else {
             continue;
         };
-        let json: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let json: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
         cases.push(Case {
             name: name.to_owned(),
             node: Node::from(&json),
@@ -37,8 +43,8 @@ pub fn cases() -> Vec<Case> {
 
 /// The jobs of a case.
 pub fn translate(case: &Case) -> Vec<Translation> {
-    let application = oam::parse(&case.node)
-        .unwrap_or_else(|problems| panic!("{}: {problems:#?}", case.name));
+    let application =
+        oam::parse(&case.node).unwrap_or_else(|problems| panic!("{}: {problems:#?}", case.name));
     let target = Target {
         namespace: "default".to_owned(),
         region: None,
