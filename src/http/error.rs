@@ -113,6 +113,11 @@ impl Error {
         matches!(self.kind, Kind::Rejected { status: 404, .. })
     }
 
+    /// Whether a check-and-set failed: what was to be written changed in between.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self.kind, Kind::Conflict { .. })
+    }
+
     /// Whether a write may have been done although no good answer came.
     pub fn may_have_been_done(&self) -> bool {
         match &self.kind {
