@@ -8,6 +8,7 @@
 use serde_json::{Map, Value};
 
 use super::{Origin, Translation};
+use crate::nomad::job::Job;
 use crate::oam::{Node, Path, Step};
 
 /// One difference of a live job.
@@ -28,7 +29,10 @@ pub fn compare(translation: &Translation, live: &Value) -> Vec<Difference> {
     // A job of our own types always serializes; null would only show everything as different.
     let recorded = serde_json::to_value(&translation.job).unwrap_or_default();
     let mut walk = Walk {
-        defaults: defaults(&translation.job.job_type),
+        defaults: inherited(&translation.job)
+            .into_iter()
+            .chain(defaults(&translation.job.job_type))
+            .collect(),
         origins: &translation.origins,
         ranges: scaled(translation),
         found: Vec::new(),
@@ -265,6 +269,39 @@ fn matches(pattern: &str, path: &str) -> bool {
 
 const SECOND: i64 = 1_000_000_000;
 
+/// What a task has from its group: the restart policy, where the group sets it.
+fn inherited(job: &Job) -> Vec<(&'static str, Value)> {
+    // All groups of a job of ours have the policy of the one component.
+    let policy = job
+        .task_groups
+        .iter()
+        .find_map(|group| group.restart_policy.as_ref());
+    let Some(policy) = policy else {
+        return Vec::new();
+    };
+    [
+        (
+            "TaskGroups/*/Tasks/*/RestartPolicy/Attempts",
+            policy.attempts.map(Value::from),
+        ),
+        (
+            "TaskGroups/*/Tasks/*/RestartPolicy/Interval",
+            policy.interval.map(Value::from),
+        ),
+        (
+            "TaskGroups/*/Tasks/*/RestartPolicy/Delay",
+            policy.delay.map(Value::from),
+        ),
+        (
+            "TaskGroups/*/Tasks/*/RestartPolicy/Mode",
+            policy.mode.clone().map(Value::from),
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(pattern, value)| Some((pattern, value?)))
+    .collect()
+}
+
 /// What Nomad 1.11 fills in, by the type of the job.
 fn defaults(job_type: &str) -> Vec<(&'static str, Value)> {
     let mut all: Vec<(&str, Value)> = vec![
@@ -292,7 +329,6 @@ fn defaults(job_type: &str) -> Vec<(&'static str, Value)> {
             "TaskGroups/*/Services/*/Checks/*/OnUpdate",
             "require_healthy".into(),
         ),
-        ("auto".into(),),
         ("TaskGroups/*/Tasks/*/Identity/Name", "default".into()),
         (
             "TaskGroups/*/Tasks/*/Identity/Audience",
