@@ -28,10 +28,7 @@ impl Server {
         }
         let mut command = Command::new("sh");
         command
-            .arg(concat!(
-                env!("CARGO_MANIFEST_DIR"),
-                "/tools/keeper"
-            ))
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tools/keeper"))
             .arg(folder)
             .arg(name)
             .arg(first.unwrap_or("-"))
