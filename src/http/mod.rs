@@ -1,1 +1,22 @@
 //! What the clients of Nomad and Consul share.
+//!
+//! Both servers speak the same dialect of HTTP: JSON bodies, a token in a header of its own, plain
+//! text as the body of an error, an index header for blocking queries. So there is one client core:
+//!
+//! - [`Settings`] (what the user wrote) and the ecosystem's environment variables become an
+//!   [`Endpoint`], a pure step that reads no file and opens no connection;
+//! - [`Client`] sends requests to an endpoint: it builds its connection pool at the first request,
+//!   retries what can be retried without doing anything twice, counts and traces every request;
+//! - [`Error`] tells what went wrong and what to do about it, and never carries a token.
+
+mod client;
+mod endpoint;
+mod error;
+mod secret;
+mod tls;
+
+pub use client::{Answer, Client, Repeat, Request};
+pub use endpoint::{Endpoint, Server, Settings, SettingsError, Token};
+pub use error::{Error, Kind};
+pub use secret::Secret;
+pub use tls::{Pem, Tls};

@@ -1,0 +1,479 @@
+//! Sends requests to one server.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{Method, StatusCode};
+use serde::de::DeserializeOwned;
+use tracing::debug;
+use url::{Host, Url};
+
+use super::error::kind_of;
+use super::{Endpoint, Error, Kind, Secret, SettingsError, Token};
+
+/// How often a request is sent at most.
+const TRIES: u32 = 3;
+/// First pause between two tries; doubled after each. The real pause is half of it up to all of it.
+const BACKOFF: Duration = Duration::from_millis(250);
+/// Longest `Retry-After` that is waited for. A server that asks for more is reported at once.
+const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+/// Longest time for a connection to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest part of a server's text that a message shows, in characters.
+const LONGEST_MESSAGE: usize = 2000;
+
+/// What a path segment may hold unencoded (RFC 3986, `unreserved`).
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// A client for one server. Cheap to make and to clone: the connection pool is built at the first
+/// request, shared by all clones, and kept alive between requests.
+#[derive(Debug, Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    endpoint: Endpoint,
+    built: OnceLock<Result<Built, SettingsError>>,
+    requests: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Built {
+    http: reqwest::Client,
+    token: Option<Secret>,
+}
+
+/// Whether a request may be sent again when the server may have done it already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeat {
+    /// Yes: a read, or a write that changes nothing the second time.
+    Always,
+    /// No: only where the server cannot have done it.
+    Unsent,
+}
+
+/// One request.
+#[derive(Debug)]
+pub struct Request {
+    method: Method,
+    path: String,
+    query: Vec<(&'static str, String)>,
+    body: Option<Vec<u8>>,
+    wait: Duration,
+    repeat: Repeat,
+}
+
+impl Request {
+    /// A read of `segments`, which are percent-encoded one by one.
+    pub fn get(segments: &[&str]) -> Self {
+        Self::new(Method::GET, segments, Repeat::Always)
+    }
+
+    /// A `PUT` of `segments`.
+    pub fn put(segments: &[&str], repeat: Repeat) -> Self {
+        Self::new(Method::PUT, segments, repeat)
+    }
+
+    /// A `POST` to `segments`.
+    pub fn post(segments: &[&str], repeat: Repeat) -> Self {
+        Self::new(Method::POST, segments, repeat)
+    }
+
+    /// A `DELETE` of `segments`.
+    pub fn delete(segments: &[&str], repeat: Repeat) -> Self {
+        Self::new(Method::DELETE, segments, repeat)
+    }
+
+    fn new(method: Method, segments: &[&str], repeat: Repeat) -> Self {
+        let mut path = String::new();
+        for segment in segments {
+            path.push('/');
+            path.extend(utf8_percent_encode(segment, SEGMENT));
+        }
+        Self {
+            method,
+            path,
+            query: Vec::new(),
+            body: None,
+            wait: Duration::ZERO,
+            repeat,
+        }
+    }
+
+    /// Adds a query parameter.
+    pub fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.query.push((name, value.into()));
+        self
+    }
+
+    /// Adds a query parameter where there is a value.
+    pub fn query_some(self, name: &'static str, value: Option<&str>) -> Self {
+        match value {
+            Some(value) => self.query(name, value),
+            None => self,
+        }
+    }
+
+    /// Sets the JSON body.
+    pub fn body(mut self, json: Vec<u8>) -> Self {
+        self.body = Some(json);
+        self
+    }
+
+    /// Makes a blocking query of it: the server answers when its index is past `index`, or after
+    /// about `wait` (both servers add up to a sixteenth).
+    pub fn blocking(mut self, index: u64, wait: Duration) -> Self {
+        // Zero would mean the server's own default, five minutes.
+        let wait = wait.max(Duration::from_millis(1));
+        self.wait = wait + wait / 16;
+        self.query("index", index.to_string())
+            .query("wait", format!("{}ms", wait.as_millis()))
+    }
+
+    /// `GET`, `PUT`, … for messages.
+    fn method_name(&self) -> &'static str {
+        match self.method {
+            Method::GET => "GET",
+            Method::PUT => "PUT",
+            Method::POST => "POST",
+            Method::DELETE => "DELETE",
+            _ => "request",
+        }
+    }
+}
+
+/// A good answer (2xx).
+#[derive(Debug)]
+pub struct Answer {
+    body: Vec<u8>,
+    index: Option<u64>,
+    endpoint: Arc<Inner>,
+    method: &'static str,
+    path: String,
+}
+
+impl Answer {
+    /// The index for the next blocking query, where the server sent one above zero.
+    pub fn index(&self) -> Option<u64> {
+        self.index
+    }
+
+    /// The body as JSON.
+    ///
+    /// # Errors
+    /// [`Kind::Unreadable`] where it is not JSON or not of the form asked for.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        serde_json::from_slice(&self.body).map_err(|error| {
+            self.unreadable(format!("the body is not the expected JSON ({error})"))
+        })
+    }
+
+    /// The error for an answer that breaks the API's promise.
+    pub fn unreadable(&self, message: impl Into<String>) -> Error {
+        let kind = Kind::Unreadable {
+            message: message.into(),
+        };
+        Error::new(&self.endpoint.endpoint, self.method, &self.path, kind)
+    }
+
+    /// The error for an answer that is good HTTP but says that nothing was done.
+    pub fn failed(&self, kind: Kind) -> Error {
+        Error::new(&self.endpoint.endpoint, self.method, &self.path, kind)
+    }
+}
+
+impl Client {
+    /// A client for `endpoint`. Does no work yet.
+    pub fn new(endpoint: Endpoint) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                endpoint,
+                built: OnceLock::new(),
+                requests: AtomicU64::new(0),
+            }),
+        }
+    }
+
+    /// The endpoint it speaks to.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.inner.endpoint
+    }
+
+    /// How many HTTP requests were sent, each try counted.
+    pub fn requests(&self) -> u64 {
+        self.inner.requests.load(Ordering::Relaxed)
+    }
+
+    /// Sends the request, and sends it again where that is safe: up to three times, with growing
+    /// pauses, `Retry-After` honoured. A connection that was not made, a 429 and a leaderless
+    /// server are tried again for every request; a cut connection and a 5xx only for
+    /// [`Repeat::Always`]; a timeout never.
+    ///
+    /// # Errors
+    /// Every [`Kind`] but [`Kind::Conflict`].
+    pub async fn send(&self, request: Request) -> Result<Answer, Error> {
+        let Inner {
+            endpoint,
+            built,
+            requests,
+        } = self.inner.as_ref();
+        let fail = |kind| Error::new(endpoint, request.method_name(), &request.path, kind);
+        let url = address(endpoint, &request).map_err(fail)?;
+        let built = match built.get_or_init(|| build(endpoint)) {
+            Ok(built) => built,
+            Err(error) => return Err(fail(Kind::Setup(error.clone()))),
+        };
+        let mut attempt = 1;
+        loop {
+            requests.fetch_add(1, Ordering::Relaxed);
+            let started = Instant::now();
+            let outcome = self.once(built, &url, &request).await;
+            let ms = started.elapsed().as_millis();
+            let (method, path, server) =
+                (request.method_name(), &request.path, endpoint.server.name());
+            let failure = match outcome {
+                Ok((status, answer)) => {
+                    debug!(server, method, path, status, ms, "request");
+                    return Ok(answer);
+                }
+                Err(failure) => failure,
+            };
+            debug!(server, method, path, status = failure.status, ms, error = ?failure.kind, "request failed");
+            let again = attempt < TRIES && may_repeat(&failure.kind, request.repeat);
+            match pause(&failure, attempt) {
+                Some(pause) if again => tokio::time::sleep(pause).await,
+                _ => {
+                    return Err(Error {
+                        attempts: attempt,
+                        ..fail(failure.kind)
+                    });
+                }
+            }
+            attempt += 1;
+        }
+    }
+
+    async fn once(
+        &self,
+        built: &Built,
+        url: &Url,
+        request: &Request,
+    ) -> Result<(u16, Answer), Failure> {
+        let timeout = self.inner.endpoint.timeout + request.wait;
+        let mut builder = built
+            .http
+            .request(request.method.clone(), url.clone())
+            .timeout(timeout);
+        if let Some(body) = &request.body {
+            builder = builder
+                .header("content-type", "application/json")
+                .body(body.clone());
+        }
+        let lost = |error: reqwest::Error| Failure {
+            status: None,
+            kind: kind_of(&error, timeout),
+            retry_after: None,
+        };
+        let response = builder.send().await.map_err(lost)?;
+        let status = response.status();
+        let retry_after = retry_after(response.headers());
+        let index = response
+            .headers()
+            .get(self.inner.endpoint.server.index_header())
+            .and_then(|value| value.to_str().ok()?.parse().ok())
+            .filter(|index| *index > 0);
+        let body = response.bytes().await.map_err(lost)?;
+        if status.is_success() {
+            let answer = Answer {
+                body: body.to_vec(),
+                index,
+                endpoint: Arc::clone(&self.inner),
+                method: request.method_name(),
+                path: request.path.clone(),
+            };
+            return Ok((status.as_u16(), answer));
+        }
+        let message = readable(&body, built.token.as_ref());
+        Err(Failure {
+            status: Some(status.as_u16()),
+            kind: refusal(status, message, retry_after),
+            retry_after,
+        })
+    }
+}
+
+/// A try that did not bring an answer.
+struct Failure {
+    status: Option<u16>,
+    kind: Kind,
+    retry_after: Option<Duration>,
+}
+
+fn may_repeat(kind: &Kind, repeat: Repeat) -> bool {
+    match kind {
+        Kind::Unreachable { .. } | Kind::RateLimited { .. } | Kind::NoLeader { .. } => true,
+        Kind::Interrupted { .. } | Kind::Server { .. } => repeat == Repeat::Always,
+        _ => false,
+    }
+}
+
+/// How long to wait before the next try; `None` where the server asks for too long a wait.
+fn pause(failure: &Failure, attempt: u32) -> Option<Duration> {
+    match failure.retry_after {
+        Some(wait) => (wait <= LONGEST_PAUSE).then_some(wait),
+        None => {
+            let most = BACKOFF * 2_u32.pow(attempt.saturating_sub(1).min(8));
+            Some(most.mul_f64(0.5 + fastrand::f64() / 2.0))
+        }
+    }
+}
+
+/// The kind that an HTTP status means.
+fn refusal(status: StatusCode, message: String, retry_after: Option<Duration>) -> Kind {
+    let code = status.as_u16();
+    match code {
+        401 | 403 => Kind::Unauthorized {
+            status: code,
+            message,
+        },
+        429 => Kind::RateLimited { retry_after },
+        // Both servers' `ErrNoLeader`, sent before anything is written.
+        500..=599 if message.contains("No cluster leader") => Kind::NoLeader { message },
+        500..=599 => Kind::Server {
+            status: code,
+            message,
+        },
+        _ => Kind::Rejected {
+            status: code,
+            message,
+        },
+    }
+}
+
+/// `Retry-After` in seconds. Its other form, a date, is not used by either server.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    headers
+        .get(RETRY_AFTER)?
+        .to_str()
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
+        .map(Duration::from_secs)
+}
+
+/// A server's text, fit for a message: one line, not too long, without the token.
+fn readable(body: &[u8], token: Option<&Secret>) -> String {
+    let text = String::from_utf8_lossy(body);
+    // Redacted before it is cut, so that no half of a token is left at the end.
+    let text = match token {
+        Some(token) => token.redact(text.trim()),
+        None => text.trim().to_owned(),
+    };
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(LONGEST_MESSAGE)
+        .collect()
+}
+
+/// The whole URL of a request.
+fn address(endpoint: &Endpoint, request: &Request) -> Result<Url, Kind> {
+    // The URL standard resolves these two even when encoded, which would address something else.
+    if request
+        .path
+        .split('/')
+        .any(|segment| segment == "." || segment == "..")
+    {
+        let message = "a name in the path is \".\" or \"..\"".to_owned();
+        return Err(Kind::Rejected {
+            status: 400,
+            message,
+        });
+    }
+    let mut url = endpoint.address.clone();
+    let path = format!("{}/v1{}", url.path().trim_end_matches('/'), request.path);
+    url.set_path(&path);
+    if !request.query.is_empty() {
+        url.query_pairs_mut().extend_pairs(&request.query);
+    }
+    Ok(url)
+}
+
+/// Builds the connection pool, and reads the token's file where there is one.
+fn build(endpoint: &Endpoint) -> Result<Built, SettingsError> {
+    let secure = endpoint.address.scheme() == "https";
+    let tls = if secure {
+        endpoint.tls.client_config()?
+    } else {
+        super::Tls::unused_config()?
+    };
+    let token = token(endpoint)?;
+    let mut headers = HeaderMap::new();
+    if let Some(token) = &token {
+        let mut value = HeaderValue::from_str(token.expose()).map_err(|_| SettingsError {
+            field: "token",
+            summary: format!("The token of {} cannot be used", endpoint.server),
+            detail: "It holds characters that cannot stand in an HTTP header, such as a line break. Check how it is read.".to_owned(),
+        })?;
+        value.set_sensitive(true);
+        headers.insert(endpoint.server.token_header(), value);
+    }
+    let mut builder = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .http1_only()
+        .default_headers(headers)
+        .user_agent(concat!(
+            "terraform-provider-oam/",
+            env!("CARGO_PKG_VERSION")
+        ))
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT_TIMEOUT.min(endpoint.timeout));
+    // As Go's ProxyFromEnvironment: the environment's proxy is not asked for this very machine.
+    if is_loopback(&endpoint.address) {
+        builder = builder.no_proxy();
+    }
+    let http = builder.build().map_err(|error| SettingsError {
+        field: "address",
+        summary: format!("No client for {} can be made", endpoint.server),
+        detail: format!("{error}. This is a defect of the provider, or of the proxy settings in the environment."),
+    })?;
+    Ok(Built { http, token })
+}
+
+fn token(endpoint: &Endpoint) -> Result<Option<Secret>, SettingsError> {
+    match &endpoint.token {
+        None => Ok(None),
+        Some(Token::Text(token)) => Ok(Some(token.clone())),
+        Some(Token::File(path)) => match std::fs::read_to_string(path) {
+            Ok(text) => {
+                Ok(Some(Secret::new(text.trim())).filter(|token| !token.expose().is_empty()))
+            }
+            Err(error) => Err(SettingsError {
+                field: "token",
+                summary: format!("The token of {} cannot be read", endpoint.server),
+                detail: format!(
+                    "Reading {} failed: {error}. Check CONSUL_HTTP_TOKEN_FILE, and that this user may read the file.",
+                    path.display()
+                ),
+            }),
+        },
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
+}

@@ -1,0 +1,419 @@
+//! From settings and environment variables to an endpoint.
+//!
+//! What the user wrote wins over the environment, and the environment over the default. The
+//! variables are those of the official clients: `DefaultConfig` in `api/api.go` of Nomad, and
+//! `defaultConfig` and `NewClient` in `api/api.go` of Consul. An empty variable counts as not set.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url::Url;
+
+use super::{Pem, Secret, Tls};
+
+/// Which server is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Server {
+    /// Nomad's HTTP API, <https://developer.hashicorp.com/nomad/api-docs>.
+    Nomad,
+    /// Consul's HTTP API, <https://developer.hashicorp.com/consul/api-docs>.
+    Consul,
+}
+
+impl Server {
+    /// The server's name for messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Server::Nomad => "Nomad",
+            Server::Consul => "Consul",
+        }
+    }
+
+    /// The provider's block that configures it.
+    pub fn block(self) -> &'static str {
+        match self {
+            Server::Nomad => "nomad",
+            Server::Consul => "consul",
+        }
+    }
+
+    /// The header that carries the token.
+    pub(super) fn token_header(self) -> &'static str {
+        match self {
+            Server::Nomad => "x-nomad-token",
+            Server::Consul => "x-consul-token",
+        }
+    }
+
+    /// The header with the index for blocking queries.
+    pub(super) fn index_header(self) -> &'static str {
+        match self {
+            Server::Nomad => "x-nomad-index",
+            Server::Consul => "x-consul-index",
+        }
+    }
+
+    fn default_address(self) -> &'static str {
+        match self {
+            Server::Nomad => "http://127.0.0.1:4646",
+            Server::Consul => "http://127.0.0.1:8500",
+        }
+    }
+
+    fn variables(self) -> &'static Variables {
+        match self {
+            Server::Nomad => &NOMAD,
+            Server::Consul => &CONSUL,
+        }
+    }
+
+    /// The environment variable that holds the address.
+    pub fn address_variable(self) -> &'static str {
+        self.variables().address
+    }
+
+    /// The environment variable that holds the token.
+    pub fn token_variable(self) -> &'static str {
+        self.variables().token
+    }
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+struct Variables {
+    address: &'static str,
+    token: &'static str,
+    token_file: Option<&'static str>,
+    region: Option<&'static str>,
+    namespace: Option<&'static str>,
+    ca: &'static str,
+    cert: &'static str,
+    key: &'static str,
+    server_name: &'static str,
+    /// The variable, and the value that means "do not verify".
+    skip_verify: (&'static str, bool),
+    ssl: Option<&'static str>,
+}
+
+const NOMAD: Variables = Variables {
+    address: "NOMAD_ADDR",
+    token: "NOMAD_TOKEN",
+    token_file: None,
+    region: Some("NOMAD_REGION"),
+    namespace: Some("NOMAD_NAMESPACE"),
+    ca: "NOMAD_CACERT",
+    cert: "NOMAD_CLIENT_CERT",
+    key: "NOMAD_CLIENT_KEY",
+    server_name: "NOMAD_TLS_SERVER_NAME",
+    skip_verify: ("NOMAD_SKIP_VERIFY", true),
+    ssl: None,
+};
+
+const CONSUL: Variables = Variables {
+    address: "CONSUL_HTTP_ADDR",
+    token: "CONSUL_HTTP_TOKEN",
+    token_file: Some("CONSUL_HTTP_TOKEN_FILE"),
+    region: None,
+    namespace: None,
+    ca: "CONSUL_CACERT",
+    cert: "CONSUL_CLIENT_CERT",
+    key: "CONSUL_CLIENT_KEY",
+    server_name: "CONSUL_TLS_SERVER_NAME",
+    skip_verify: ("CONSUL_HTTP_SSL_VERIFY", false),
+    ssl: Some("CONSUL_HTTP_SSL"),
+};
+
+/// What the user wrote in a server's block. `None` and the empty string both mean "not set".
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// `http://host:port` or `https://host:port`; for Consul the scheme may be left out.
+    pub address: Option<String>,
+    /// ACL token.
+    pub token: Option<Secret>,
+    /// Nomad region.
+    pub region: Option<String>,
+    /// Nomad namespace.
+    pub namespace: Option<String>,
+    /// Consul datacenter.
+    pub datacenter: Option<String>,
+    /// File with the trusted CA certificates.
+    pub ca_file: Option<String>,
+    /// Trusted CA certificates as PEM text.
+    pub ca_pem: Option<String>,
+    /// File with the client certificate chain.
+    pub cert_file: Option<String>,
+    /// Client certificate chain as PEM text.
+    pub cert_pem: Option<String>,
+    /// File with the client certificate's key.
+    pub key_file: Option<String>,
+    /// The client certificate's key as PEM text.
+    pub key_pem: Option<Secret>,
+    /// The name the server's certificate must carry.
+    pub tls_server_name: Option<String>,
+    /// Accept any certificate.
+    pub skip_verify: Option<bool>,
+    /// Longest time one request may take, such as `30s`; 30 seconds when not set.
+    pub timeout: Option<String>,
+}
+
+/// A setting that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{summary}: {detail}")]
+pub struct SettingsError {
+    /// The attribute within the server's block, such as `address`.
+    pub field: &'static str,
+    /// What is wrong, in one line.
+    pub summary: String,
+    /// Why, and what to do.
+    pub detail: String,
+}
+
+/// A token, or the file that holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Token {
+    /// The token itself.
+    Text(Secret),
+    /// A file, read when the first request is made (`CONSUL_HTTP_TOKEN_FILE`).
+    File(PathBuf),
+}
+
+/// Where a server is and how to speak to it.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// Which server it is.
+    pub server: Server,
+    /// Base address: scheme, host, port, and a path where a proxy needs one.
+    pub address: Url,
+    /// ACL token.
+    pub token: Option<Token>,
+    /// TLS settings; not looked at for `http`.
+    pub tls: Tls,
+    /// Longest time one request may take. A blocking query may take its wait on top.
+    pub timeout: Duration,
+    /// Nomad region, sent with every request; the agent's own when absent.
+    pub region: Option<String>,
+    /// Nomad namespace the user chose.
+    pub namespace: Option<String>,
+    /// Consul datacenter, sent with every request; the agent's own when absent.
+    pub datacenter: Option<String>,
+}
+
+/// Longest time of one request when the user sets none.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+
+impl Endpoint {
+    /// The endpoint that `settings` and the environment mean. Reads no file, opens no connection.
+    ///
+    /// # Errors
+    /// The setting at fault: an address that is no `http` or `https` URL or that carries
+    /// credentials, both a file and a text for the same thing, a certificate without its key, an
+    /// unreadable duration or boolean.
+    pub fn from(
+        server: Server,
+        settings: Settings,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Endpoint, SettingsError> {
+        let names = server.variables();
+        let env = |name: &str| env(name).filter(|value| !value.is_empty());
+        let optional = |name: Option<&str>| name.and_then(env);
+
+        let ssl = match names.ssl {
+            Some(name) => boolean("address", name, env(name))?.unwrap_or(false),
+            None => false,
+        };
+        let address = address(server, filled(settings.address), env(names.address), ssl)?;
+
+        let ca = pem(
+            ("ca_file", "ca_pem"),
+            settings.ca_file,
+            settings.ca_pem.map(Secret::from),
+            env(names.ca),
+        )?;
+        let cert = pem(
+            ("cert_file", "cert_pem"),
+            settings.cert_file,
+            settings.cert_pem.map(Secret::from),
+            env(names.cert),
+        )?;
+        let key = pem(
+            ("key_file", "key_pem"),
+            settings.key_file,
+            settings.key_pem,
+            env(names.key),
+        )?;
+        let identity = match (cert, key) {
+            (None, None) => None,
+            (Some(cert), Some(key)) => Some((cert, key)),
+            (Some(_), None) => {
+                return Err(half("key_file", "client certificate", "key", names.key));
+            }
+            (None, Some(_)) => {
+                return Err(half("cert_file", "client key", "certificate", names.cert));
+            }
+        };
+
+        let (verify_name, skips) = names.skip_verify;
+        let skip_verify = match settings.skip_verify {
+            Some(skip) => skip,
+            None => boolean("skip_verify", verify_name, env(verify_name))?
+                .is_some_and(|value| value == skips),
+        };
+
+        let token = settings
+            .token
+            .filter(|token| !token.expose().is_empty())
+            .map(Token::Text)
+            .or_else(|| optional(names.token_file).map(|file| Token::File(file.into())))
+            .or_else(|| env(names.token).map(|token| Token::Text(token.into())));
+
+        Ok(Endpoint {
+            server,
+            address,
+            token,
+            tls: Tls {
+                ca,
+                identity,
+                server_name: filled(settings.tls_server_name).or_else(|| env(names.server_name)),
+                skip_verify,
+            },
+            timeout: timeout(filled(settings.timeout))?,
+            region: filled(settings.region).or_else(|| optional(names.region)),
+            namespace: filled(settings.namespace).or_else(|| optional(names.namespace)),
+            datacenter: filled(settings.datacenter),
+        })
+    }
+
+    /// Scheme, host and port, for messages.
+    pub fn origin(&self) -> String {
+        self.address.as_str().trim_end_matches('/').to_owned()
+    }
+}
+
+fn filled(value: Option<String>) -> Option<String> {
+    value.filter(|text| !text.is_empty())
+}
+
+fn address(
+    server: Server,
+    setting: Option<String>,
+    variable: Option<String>,
+    ssl: bool,
+) -> Result<Url, SettingsError> {
+    let explicit = setting.is_some();
+    let source = match (&setting, &variable) {
+        (Some(_), _) => "`address`".to_owned(),
+        (None, Some(_)) => format!("The environment variable {}", server.address_variable()),
+        (None, None) => "The default".to_owned(),
+    };
+    let text = setting
+        .or(variable)
+        .unwrap_or_else(|| server.default_address().to_owned());
+    let wrong = |reason: &str| SettingsError {
+        field: "address",
+        summary: format!("The address of {server} cannot be used"),
+        detail: format!(
+            "{source} {reason}. Write it as {}.",
+            server.default_address()
+        ),
+    };
+    let complete = match (text.contains("://"), server) {
+        (true, _) => text.clone(),
+        (false, Server::Consul) => format!("{}://{text}", if ssl { "https" } else { "http" }),
+        (false, Server::Nomad) => return Err(wrong("has no http:// or https:// in front")),
+    };
+    // The text is not shown before it is known to carry no password.
+    let mut url = Url::parse(&complete).map_err(|error| wrong(&format!("is no URL ({error})")))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(wrong(
+            "carries a user name or a password, which is not supported; use `token`",
+        ));
+    }
+    match url.scheme() {
+        "http" | "https" => {}
+        "unix" => return Err(wrong("is a Unix socket, which is not supported")),
+        other => {
+            return Err(wrong(&format!(
+                "has the scheme {other}, where only http and https are known"
+            )));
+        }
+    }
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err(wrong("has no host"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(wrong("has a query or a fragment"));
+    }
+    // As Consul's own client does: CONSUL_HTTP_SSL wins over an http:// in CONSUL_HTTP_ADDR.
+    if ssl && !explicit && url.set_scheme("https").is_err() {
+        return Err(wrong("cannot be used with https"));
+    }
+    Ok(url)
+}
+
+fn pem(
+    (file_name, text_name): (&'static str, &'static str),
+    file: Option<String>,
+    text: Option<Secret>,
+    variable: Option<String>,
+) -> Result<Option<Pem>, SettingsError> {
+    let text = text.filter(|text| !text.expose().is_empty());
+    match (filled(file), text) {
+        (Some(_), Some(_)) => Err(SettingsError {
+            field: text_name,
+            summary: format!("Both `{file_name}` and `{text_name}` are set"),
+            detail: "They are two ways to give the same thing. Remove one of them.".to_owned(),
+        }),
+        (Some(file), None) => Ok(Some(Pem::File(file.into()))),
+        (None, Some(text)) => Ok(Some(Pem::Text(text))),
+        (None, None) => Ok(variable.map(|file| Pem::File(file.into()))),
+    }
+}
+
+fn half(field: &'static str, has: &str, lacks: &str, variable: &str) -> SettingsError {
+    SettingsError {
+        field,
+        summary: format!("A {has} without its {lacks}"),
+        detail: format!(
+            "Mutual TLS needs both. Set `{field}` (or its `_pem` form, or the environment variable {variable}) as well."
+        ),
+    }
+}
+
+/// A boolean as Go's `strconv.ParseBool` reads it, which is what the official clients use.
+fn boolean(
+    field: &'static str,
+    name: &str,
+    value: Option<String>,
+) -> Result<Option<bool>, SettingsError> {
+    match value.as_deref() {
+        None => Ok(None),
+        Some("1" | "t" | "T" | "true" | "TRUE" | "True") => Ok(Some(true)),
+        Some("0" | "f" | "F" | "false" | "FALSE" | "False") => Ok(Some(false)),
+        Some(other) => Err(SettingsError {
+            field,
+            summary: format!("The environment variable {name} is neither true nor false"),
+            detail: format!("It is \"{other}\". Set it to true or false, or unset it."),
+        }),
+    }
+}
+
+fn timeout(value: Option<String>) -> Result<Duration, SettingsError> {
+    let Some(text) = value else {
+        return Ok(DEFAULT_TIMEOUT);
+    };
+    match humantime::parse_duration(&text) {
+        Ok(duration) if !duration.is_zero() => Ok(duration),
+        _ => Err(SettingsError {
+            field: "timeout",
+            summary: "The timeout is no duration".to_owned(),
+            detail: format!(
+                "\"{text}\" cannot be read as a duration above zero. Write it as 30s, 2m or 1m30s."
+            ),
+        }),
+    }
+}
