@@ -5,10 +5,13 @@ use super::support::{Plan, Workspace, eventually, servers};
 use super::{ADDRESS, application, at, worker, yearly};
 use serde_json::{Value, json};
 
+/// What somebody does to a job, or to a task of it.
+type Change = fn(&mut Value);
+
 /// One edit of the job, and what the plan must then say was found at which attribute.
 struct Edit {
     what: &'static str,
-    edit: fn(&mut Value),
+    edit: Change,
     attribute: &'static str,
     found: Value,
     wanted: Value,
@@ -142,7 +145,7 @@ fn what_no_attribute_owns_still_shows() {
         ),
     );
     work.apply();
-    let edits: [(&str, fn(&mut Value)); 4] = [
+    let edits: [(&str, Change); 4] = [
         ("Constraints", |job| {
             job["Constraints"] = json!([{
                 "LTarget": "${attr.kernel.name}", "RTarget": "linux", "Operand": "=",

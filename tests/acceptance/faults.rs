@@ -132,7 +132,7 @@ fn a_job_that_never_gets_healthy_is_told_with_task_and_event() {
         servers,
         &application(
             "sickly",
-            &(r#"
+            r#"
   component "web" {
     type    = "worker"
     driver  = "raw_exec"
@@ -144,8 +144,7 @@ fn a_job_that_never_gets_healthy_is_told_with_task_and_event() {
       mode     = "fail"
     }
   }
-  timeouts { create = "40s" }"#
-                .to_owned()),
+  timeouts { create = "40s" }"#,
         ),
     );
     let errors = work.try_apply().failed();
