@@ -29,6 +29,9 @@ pub trait Provider: Send + Sync + 'static {
     /// Takes the provider block before any resource is read, planned or applied. Values may still
     /// be unknown during a plan.
     async fn configure(&self, config: &Value) -> Diagnostics;
+
+    /// Gives back what is held elsewhere, before the process ends.
+    async fn shutdown(&self) {}
 }
 
 /// One type of resource.

@@ -122,7 +122,7 @@ async fn run(
     tls: Option<ServerTls>,
     shutdown: CancellationToken,
 ) -> Result<(), ServeError> {
-    let service = ProviderServer::new(Service::new(provider, shutdown.clone()))
+    let service = ProviderServer::new(Service::new(Arc::clone(&provider), shutdown.clone()))
         .max_decoding_message_size(MAX_MESSAGE)
         .max_encoding_message_size(MAX_MESSAGE);
     let (health, health_service) = tonic_health::server::health_reporter();
@@ -150,10 +150,13 @@ async fn run(
         shutdown.cancelled().await;
         tokio::time::sleep(GRACE).await;
     };
-    tokio::select! {
-        result = server => Ok(result?),
+    let result = tokio::select! {
+        result = server => result,
         () = late => Ok(()),
-    }
+    };
+    // In vain where the servers are slow: what is held runs out by itself, too.
+    let _ = tokio::time::timeout(GRACE, provider.shutdown()).await;
+    Ok(result?)
 }
 
 /// Ignores Ctrl-C, which a terminal sends to Terraform and its plugins alike: Terraform then asks

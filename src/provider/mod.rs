@@ -1,1 +1,148 @@
-//! What Terraform sees.
+//! What Terraform sees: the provider block and the resources, one module each.
+//!
+//! This is the only layer that knows both Terraform and everything below it. It turns values into
+//! the model ([`convert`]), asks the pure translator what should be, asks Nomad and the store what
+//! is, and answers with plans, states and diagnostics.
+
+pub mod application;
+pub mod config;
+pub mod convert;
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use async_trait::async_trait;
+
+use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
+use crate::protocol::path::AttributePath;
+use crate::protocol::resource::{self, Resource};
+use crate::protocol::schema::Schema;
+use crate::protocol::value::Value;
+use crate::store::Store;
+use crate::{consul, nomad};
+
+/// The provider's address in a registry.
+pub const SOURCE: &str = "registry.terraform.io/oam/oam";
+
+type Env = dyn Fn(&str) -> Option<String> + Send + Sync;
+
+/// The provider.
+pub struct OamProvider {
+    env: Box<Env>,
+    servers: Arc<Servers>,
+}
+
+/// What the provider block has led to; shared with every resource.
+#[derive(Default)]
+pub struct Servers(RwLock<State>);
+
+#[derive(Clone, Default)]
+enum State {
+    /// No provider block has come yet.
+    #[default]
+    Unconfigured,
+    /// Something in the provider block is known only after an apply.
+    Unknown,
+    Ready(Arc<Clients>),
+}
+
+/// The servers, ready to be spoken to.
+pub struct Clients {
+    /// Runs the jobs.
+    pub nomad: nomad::Client,
+    /// Keeps the records.
+    pub store: Store,
+    /// Where the jobs of applications without a tenant go.
+    pub namespace: String,
+    /// The region of every job, where it is not the agent's own.
+    pub region: Option<String>,
+}
+
+impl Servers {
+    /// The clients, or `None` while the provider block is not wholly known.
+    pub fn known(&self) -> Option<Arc<Clients>> {
+        match &*self.0.read().unwrap_or_else(PoisonError::into_inner) {
+            State::Ready(clients) => Some(Arc::clone(clients)),
+            State::Unconfigured | State::Unknown => None,
+        }
+    }
+
+    /// The clients, for work that cannot do without.
+    ///
+    /// # Errors
+    /// A diagnostic that says why there are none.
+    pub fn required(&self) -> Result<Arc<Clients>, Diagnostic> {
+        self.known().ok_or_else(|| {
+            Diagnostic::error(
+                "The provider is not configured yet",
+                "A value in the provider block is not known before another resource is applied. \
+                 Apply that resource first, for example with `-target`.",
+            )
+        })
+    }
+
+    fn set(&self, state: State) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+}
+
+impl OamProvider {
+    /// A provider that reads environment variables through `env`.
+    pub fn new(env: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
+        Self {
+            env: Box::new(env),
+            servers: Arc::default(),
+        }
+    }
+}
+
+#[async_trait]
+impl resource::Provider for OamProvider {
+    fn schema(&self) -> Schema {
+        config::schema()
+    }
+
+    fn resources(&self) -> Vec<(&'static str, Arc<dyn Resource>)> {
+        let application = application::ApplicationResource::new(Arc::clone(&self.servers));
+        vec![("oam_application", Arc::new(application))]
+    }
+
+    async fn validate(&self, config: &Value) -> Diagnostics {
+        // The environment of a validation need not be that of the apply.
+        config::read(config, &|_| None).err().unwrap_or_default()
+    }
+
+    async fn configure(&self, config: &Value) -> Diagnostics {
+        let config = match config::read(config, &self.env) {
+            Ok(Some(config)) => config,
+            Ok(None) => {
+                tracing::info!("the provider block is not wholly known yet: no request is made");
+                self.servers.set(State::Unknown);
+                return Vec::new();
+            }
+            Err(diagnostics) => return diagnostics,
+        };
+        let namespace = config.nomad.namespace.clone();
+        let region = config.nomad.region.clone();
+        let consul = consul::Client::new(config.consul);
+        let store = match Store::new(consul, &config.key_prefix) {
+            Ok(store) => store,
+            Err(error) => {
+                let path = AttributePath::new("consul").attribute(error.field);
+                return vec![Diagnostic::error(error.summary, error.detail).at(path)];
+            }
+        };
+        self.servers.set(State::Ready(Arc::new(Clients {
+            nomad: nomad::Client::new(config.nomad),
+            store,
+            namespace: namespace.unwrap_or_else(|| "default".to_owned()),
+            region,
+        })));
+        Vec::new()
+    }
+
+    async fn shutdown(&self) {
+        if let Some(clients) = self.servers.known() {
+            clients.store.close().await;
+        }
+    }
+}

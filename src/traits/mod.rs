@@ -1,1 +1,53 @@
-//! One file per trait.
+//! The traits: what can be added to a component. One file each, with its model, its definition, its
+//! checks and its translation; [`ALL`] lists them.
+//!
+//! To add a trait, write such a file and add its `DEFINITION` to [`ALL`]. The HCL schema, the
+//! reference page, the generic checks and the portable document follow from the definition.
+
+pub mod ingress;
+pub mod scaler;
+pub mod volume;
+
+use std::fmt;
+
+use crate::oam::def::Field;
+use crate::oam::{ComponentType, Node, Path, Problem};
+use crate::translate::Draft;
+
+/// Every trait, in the order in which they are translated.
+pub static ALL: &[Definition] = &[scaler::DEFINITION, ingress::DEFINITION, volume::DEFINITION];
+
+/// A trait whose every value is known and checked.
+pub trait Trait: fmt::Debug + Send + Sync {
+    /// Adds to the job of the component.
+    fn translate(&self, draft: &mut Draft<'_>);
+}
+
+/// What there is to know about a trait.
+#[derive(Debug)]
+pub struct Definition {
+    /// The block in a component.
+    pub field: &'static Field,
+    /// The types of component that it applies to.
+    pub applies_to: &'static [ComponentType],
+    /// Why it does not apply to the others: a sentence.
+    pub why_not: &'static str,
+    /// What the definition of the block cannot say: the component, its path, and what is wrong.
+    pub check: fn(&Node, &Path, &mut Vec<Problem>),
+    /// The typed trait, from the JSON of the normal form.
+    pub parse: fn(serde_json::Value) -> Result<Box<dyn Trait>, serde_json::Error>,
+}
+
+/// Whether a field of a component is a trait.
+pub fn is_trait(name: &str) -> bool {
+    ALL.iter().any(|definition| definition.field.name == name)
+}
+
+/// Every type of component.
+pub const EVERY_TYPE: &[ComponentType] = &[
+    ComponentType::Webservice,
+    ComponentType::Worker,
+    ComponentType::Task,
+    ComponentType::CronTask,
+    ComponentType::Daemon,
+];

@@ -187,7 +187,7 @@ fn an_error_names_the_place() {
     // Encoded with another type at one place, so that the place is what cannot be decoded.
     let wrong = |name: &str, ty: Type, value: Value| {
         let Type::Object(mut attributes) = block.clone() else {
-            panic!("an object")
+            unreachable!("an object")
         };
         attributes.insert(name.to_owned(), ty);
         let mut component: BTreeMap<_, _> = attributes

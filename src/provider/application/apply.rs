@@ -1,0 +1,523 @@
+//! Creating and updating an application.
+//!
+//! The intent is in the record before Nomad is touched, and each job is written only where it is
+//! still as the plan has seen it. So whatever ends an apply half way, the next refresh finds what
+//! was intended and what is live, and the next plan has the rest.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use super::config::{self, Operation};
+use super::private::{Private, Seen};
+use super::{failure, plan};
+use crate::nomad::{self, Enforce, Registered, watch};
+use crate::oam;
+use crate::protocol::diagnostic::{Diagnostic, Diagnostics, has_error};
+use crate::protocol::path::AttributePath;
+use crate::protocol::resource::{ApplyRequest, ApplyResponse, Context};
+use crate::protocol::value::Value;
+use crate::provider::Clients;
+use crate::store::{ApplicationKey, Expect, FORMAT, Held, JobRecord, Phase, Record, Version};
+use crate::translate::{self, Target, Translation};
+
+/// Makes a planned application true and waits until it is healthy.
+pub async fn apply(clients: &Clients, cx: &Context, request: ApplyRequest) -> ApplyResponse {
+    let ApplyRequest {
+        prior,
+        planned,
+        private,
+        ..
+    } = &request;
+    if !prior.is_null() && !plan::changes(prior, planned, private) {
+        // New timeouts concern the provider alone.
+        return ApplyResponse {
+            state: request.planned,
+            private: request.private,
+            diagnostics: Vec::new(),
+        };
+    }
+    let work = match Work::new(clients, &request) {
+        Ok(work) => work,
+        Err(diagnostics) => return unchanged(request, diagnostics),
+    };
+    let Some(expect) = work.expect() else {
+        return unchanged(request, vec![failure::not_refreshed()]);
+    };
+    let begun = clients.store.begin(&work.key, expect, work.intent());
+    match cx.cancel.run_until_cancelled(begun).await {
+        Some(Ok(held)) => work.carry_out(clients, cx, held).await,
+        Some(Err(error)) => unchanged(request, vec![failure::store(&error)]),
+        None => unchanged(request, vec![failure::cancelled()]),
+    }
+}
+
+fn unchanged(request: ApplyRequest, diagnostics: Diagnostics) -> ApplyResponse {
+    ApplyResponse {
+        state: request.prior,
+        private: request.private,
+        diagnostics,
+    }
+}
+
+/// One apply, thought through before anything is touched.
+struct Work<'a> {
+    prior: &'a Value,
+    planned: &'a Value,
+    private: Private,
+    key: ApplicationKey,
+    target: Target,
+    translations: Vec<Translation>,
+    /// Components whose job is to be written.
+    writes: BTreeSet<String>,
+    /// Components whose job is to be purged, because they are no more or because Nomad cannot
+    /// turn one type of job into another.
+    purges: BTreeMap<String, String>,
+    deadline: Instant,
+}
+
+/// What an apply has done so far.
+#[derive(Default)]
+struct Done {
+    written: BTreeMap<String, Registered>,
+    purged: BTreeSet<String>,
+    /// The version of each job that is known.
+    versions: BTreeMap<String, u64>,
+    diagnostics: Diagnostics,
+}
+
+impl<'a> Work<'a> {
+    fn new(clients: &Clients, request: &'a ApplyRequest) -> Result<Self, Diagnostics> {
+        let ApplyRequest { prior, planned, .. } = request;
+        let application = config::application(planned)?;
+        let operation = match prior {
+            Value::Null => Operation::Create,
+            _ => Operation::Update,
+        };
+        let timeout = config::timeout(planned, operation).map_err(|d| vec![d])?;
+        let Some(key) = config::key(planned) else {
+            return Err(vec![Diagnostic::error(
+                "Application without a name",
+                "The name of the application or its tenant is still not known.",
+            )]);
+        };
+        let target = config::target(clients, key.tenant());
+        let translations = translate::translate(&application, &target);
+        let private = Private::read(&request.private);
+        let mut writes = BTreeSet::new();
+        let mut purges = BTreeMap::new();
+        for translation in &translations {
+            let component = &translation.component;
+            let before = plan::translated(prior, component, &target);
+            let seen = private.jobs.get(component);
+            if before.as_ref() != Some(&translation.job) || seen.is_none_or(|seen| seen.drifted) {
+                writes.insert(component.clone());
+            }
+            if let Some(before) = before
+                && !nomad_can_turn(&before, &translation.job)
+            {
+                purges.insert(component.clone(), before.id);
+            }
+        }
+        for (component, id) in jobs_of(prior, &key) {
+            if planned.get("component").get(&component).is_null() {
+                purges.insert(component, id);
+            }
+        }
+        Ok(Self {
+            prior,
+            planned,
+            private,
+            key,
+            target,
+            translations,
+            writes,
+            purges,
+            deadline: Instant::now() + timeout,
+        })
+    }
+
+    /// What the record must be; `None` where nobody has seen it.
+    fn expect(&self) -> Option<Expect> {
+        match self.prior {
+            Value::Null => Some(Expect::Absent),
+            _ => self.private.version().map(Expect::Version),
+        }
+    }
+
+    fn revision(&self) -> u64 {
+        let planned = self.planned.get("revision").as_i64();
+        planned
+            .and_then(|revision| u64::try_from(revision).ok())
+            .unwrap_or(1)
+    }
+
+    /// The record before Nomad is touched: the new document, and every job that may be there.
+    fn intent(&self) -> Record {
+        let mut jobs = BTreeMap::new();
+        let ids = self.translations.iter().map(|t| (&t.component, &t.job.id));
+        for (component, id) in self.purges.iter().chain(ids) {
+            jobs.insert(component.clone(), self.job_record(component, id, None));
+        }
+        self.record(Phase::Applying, jobs)
+    }
+
+    fn settled(&self, done: &Done) -> Record {
+        let jobs = self.translations.iter().map(|translation| {
+            let component = &translation.component;
+            let job = self.job_record(component, &translation.job.id, Some(done));
+            (component.clone(), job)
+        });
+        self.record(Phase::Settled, jobs.collect())
+    }
+
+    fn record(&self, phase: Phase, jobs: BTreeMap<String, JobRecord>) -> Record {
+        Record {
+            format: FORMAT,
+            revision: self.revision(),
+            phase,
+            document: oam::to_document(&config::node(self.planned)),
+            jobs,
+            operation: None,
+        }
+    }
+
+    fn job_record(&self, component: &str, id: &str, done: Option<&Done>) -> JobRecord {
+        let version = done.and_then(|done| self.version(component, done));
+        JobRecord {
+            id: id.to_owned(),
+            namespace: self.target.namespace.clone(),
+            version,
+            job_modify_index: done.and_then(|done| self.index(component, done)),
+        }
+    }
+
+    fn version(&self, component: &str, done: &Done) -> Option<u64> {
+        let before = || {
+            let version = self
+                .prior
+                .get("jobs")
+                .get(component)
+                .get("version")
+                .as_i64();
+            version.and_then(|version| u64::try_from(version).ok())
+        };
+        done.versions.get(component).copied().or_else(before)
+    }
+
+    fn index(&self, component: &str, done: &Done) -> Option<u64> {
+        let written = done
+            .written
+            .get(component)
+            .map(|registered| registered.job_modify_index);
+        written.or_else(|| self.private.jobs.get(component).map(|seen| seen.index))
+    }
+
+    async fn carry_out(mut self, clients: &Clients, cx: &Context, held: Held) -> ApplyResponse {
+        let mut done = Done::default();
+        if let Some(interrupted) = held.adopted() {
+            self.purge_what_is_no_more(interrupted);
+        }
+        self.purge(clients, cx, &mut done).await;
+        if !has_error(&done.diagnostics) {
+            self.write(clients, cx, &mut done).await;
+        }
+        if !has_error(&done.diagnostics) {
+            self.wait(clients, cx, &mut done).await;
+        }
+        if has_error(&done.diagnostics) {
+            self.fail(clients, held, done).await
+        } else {
+            self.settle(clients, held, done).await
+        }
+    }
+
+    /// A creation that was interrupted may have left jobs of components that are no more.
+    fn purge_what_is_no_more(&mut self, interrupted: &Record) {
+        for (component, job) in &interrupted.jobs {
+            if self.translations.iter().all(|t| t.component != *component) {
+                self.purges.insert(component.clone(), job.id.clone());
+            }
+        }
+    }
+
+    async fn purge(&self, clients: &Clients, cx: &Context, done: &mut Done) {
+        for (component, id) in &self.purges {
+            if cx.cancel.is_cancelled() {
+                done.diagnostics.push(failure::cancelled());
+                return;
+            }
+            let purged =
+                super::destroy::purge(clients, &self.key, &self.target.namespace, id).await;
+            match purged {
+                Ok(warning) => {
+                    done.purged.insert(component.clone());
+                    done.diagnostics.extend(warning);
+                }
+                Err(diagnostic) => {
+                    done.diagnostics.push(diagnostic.at(path(component)));
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn write(&self, clients: &Clients, cx: &Context, done: &mut Done) {
+        for translation in &self.translations {
+            let component = &translation.component;
+            if !self.writes.contains(component) {
+                continue;
+            }
+            if cx.cancel.is_cancelled() {
+                done.diagnostics.push(failure::cancelled());
+                return;
+            }
+            let enforce = match self.private.jobs.get(component) {
+                Some(seen) if !done.purged.contains(component) => Enforce::Index(seen.index),
+                _ => Enforce::New,
+            };
+            match self.register(clients, translation, enforce).await {
+                Ok(registered) => {
+                    tracing::info!(job = translation.job.id, "registered");
+                    if let Some(warnings) = &registered.warnings {
+                        let summary = format!("Nomad warns about the job {}", translation.job.id);
+                        let warning = Diagnostic::warning(summary, warnings.clone());
+                        done.diagnostics.push(warning.at(path(component)));
+                    }
+                    done.written.insert(component.clone(), registered);
+                }
+                Err(diagnostic) => {
+                    done.diagnostics.push(diagnostic.at(path(component)));
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Writes one job. One that should not be there and is this component's all the same was left
+    /// by an apply that was interrupted, or by somebody who has deleted the record.
+    async fn register(
+        &self,
+        clients: &Clients,
+        translation: &Translation,
+        enforce: Enforce,
+    ) -> Result<Registered, Diagnostic> {
+        let job = &translation.job;
+        let error = match clients.nomad.register(&job.namespace, job, enforce).await {
+            Ok(registered) => return Ok(registered),
+            Err(error) => error,
+        };
+        if !error.is_conflict() {
+            return Err(failure::nomad(&error));
+        }
+        let found = clients.nomad.job(&self.target.namespace, &job.id).await;
+        let Some(live) = found.map_err(|error| failure::nomad(&error))? else {
+            return Err(failure::job_changed(&job.id));
+        };
+        if enforce != Enforce::New {
+            return Err(failure::job_changed(&job.id));
+        }
+        if !super::destroy::is_ours(&live, &self.key) {
+            return Err(failure::job_of_another(&job.id));
+        }
+        tracing::info!(
+            job = job.id,
+            "the job is already there and this application's: taking it over"
+        );
+        let registered = clients
+            .nomad
+            .register(&job.namespace, job, Enforce::Index(live.job_modify_index))
+            .await;
+        registered.map_err(|error| match error.is_conflict() {
+            true => failure::job_changed(&job.id),
+            false => failure::nomad(&error),
+        })
+    }
+
+    /// Waits for every job that was written; after an interrupted or failed apply, for all.
+    async fn wait(&self, clients: &Clients, cx: &Context, done: &mut Done) {
+        let again = self
+            .prior
+            .get("status")
+            .as_str()
+            .is_some_and(|status| status != "settled");
+        let waits = self.translations.iter().filter_map(|translation| {
+            let registered = done.written.get(&translation.component);
+            (registered.is_some() || again)
+                .then(|| self.wait_for(clients, &cx.cancel, translation, registered))
+        });
+        let results = join_all(waits).await;
+        for (component, result) in results {
+            match result {
+                Ok(version) => drop(done.versions.insert(component, version)),
+                Err(diagnostic) => done.diagnostics.push(diagnostic.at(path(&component))),
+            }
+        }
+    }
+
+    async fn wait_for(
+        &self,
+        clients: &Clients,
+        cancel: &CancellationToken,
+        translation: &Translation,
+        registered: Option<&Registered>,
+    ) -> (String, Result<u64, Diagnostic>) {
+        let job = &translation.job;
+        let namespace = &self.target.namespace;
+        let progress = |progress: watch::Progress| {
+            tracing::info!(job = job.id, "{progress}");
+        };
+        let healthy = async {
+            let nomad = &clients.nomad;
+            let healthy =
+                watch::until_healthy(nomad, namespace, &job.id, registered, cancel, progress);
+            healthy.await.map_err(|error| failure::unhealthy(&error))
+        };
+        let result = match timeout_at(self.deadline, healthy).await {
+            Ok(result) => result.map(|healthy| healthy.version),
+            Err(_) => Err(too_late(clients, namespace, &job.id).await),
+        };
+        (translation.component.clone(), result)
+    }
+
+    async fn settle(self, clients: &Clients, held: Held, mut done: Done) -> ApplyResponse {
+        let record = self.settled(&done);
+        match clients.store.settle(held, record).await {
+            Ok(version) => self.response(Some(version), "settled", done),
+            Err(error) => {
+                done.diagnostics.push(failure::store(&error));
+                // Nobody knows the version now: the next plan's refresh finds it out.
+                self.response(None, "applying", done)
+            }
+        }
+    }
+
+    /// Leaves the record as it is, for the next apply to go on from. Where nothing was done at all
+    /// for an application that is new, nothing is left.
+    async fn fail(self, clients: &Clients, held: Held, mut done: Done) -> ApplyResponse {
+        if self.prior.is_null() && done.written.is_empty() && held.adopted().is_none() {
+            if let Err(error) = clients.store.remove(held).await {
+                done.diagnostics.push(failure::store(&error));
+            }
+            return ApplyResponse {
+                state: Value::Null,
+                private: Vec::new(),
+                diagnostics: done.diagnostics,
+            };
+        }
+        match clients.store.abandon(held, self.intent()).await {
+            Ok(version) => self.response(Some(version), "applying", done),
+            Err(error) => {
+                done.diagnostics.push(failure::store(&error));
+                self.response(None, "applying", done)
+            }
+        }
+    }
+
+    /// The state that was reached.
+    fn response(self, version: Option<Version>, status: &str, done: Done) -> ApplyResponse {
+        let mut state = self.planned.clone();
+        let mut private = Private {
+            record: version.map(|version| version.to_string()),
+            jobs: BTreeMap::new(),
+        };
+        let mut jobs = BTreeMap::new();
+        let mut components = BTreeMap::new();
+        for translation in &self.translations {
+            let component = &translation.component;
+            let written = done.written.contains_key(component);
+            let as_planned = written || !self.writes.contains(component);
+            let source = if as_planned { self.planned } else { self.prior };
+            let value = source.get("component").get(component);
+            if value.is_null() || done.purged.contains(component) && !written {
+                continue;
+            }
+            components.insert(component.clone(), value.clone());
+            jobs.insert(component.clone(), self.job(translation, as_planned, &done));
+            let before = self.private.jobs.get(component);
+            let seen = Seen {
+                index: self.index(component, &done).unwrap_or_default(),
+                drifted: !as_planned && before.is_some_and(|seen| seen.drifted),
+            };
+            private.jobs.insert(component.clone(), seen);
+        }
+        for component in self.purges.keys() {
+            let kept = self.prior.get("component").get(component);
+            let gone = done.purged.contains(component) || components.contains_key(component);
+            if !gone && !kept.is_null() {
+                components.insert(component.clone(), kept.clone());
+                jobs.insert(
+                    component.clone(),
+                    self.prior.get("jobs").get(component).clone(),
+                );
+            }
+        }
+        if let Some(entries) = state.as_map_mut() {
+            entries.insert("component".to_owned(), Value::Map(components));
+            entries.insert("jobs".to_owned(), Value::Map(jobs));
+            entries.insert("status".to_owned(), status.into());
+        }
+        ApplyResponse {
+            state,
+            private: private.write(),
+            diagnostics: done.diagnostics,
+        }
+    }
+
+    fn job(&self, translation: &Translation, as_planned: bool, done: &Done) -> Value {
+        if !as_planned {
+            return self.prior.get("jobs").get(&translation.component).clone();
+        }
+        let job = &translation.job;
+        let version = self.version(&translation.component, done);
+        let version = version.and_then(|version| i64::try_from(version).ok());
+        Value::from([
+            ("id", job.id.as_str().into()),
+            ("namespace", job.namespace.as_str().into()),
+            ("type", job.job_type.as_str().into()),
+            ("version", version.map_or(Value::Null, Value::from)),
+            ("stopped", false.into()),
+        ])
+    }
+}
+
+/// Why a job is not healthy when the time is up. Finding out has a time of its own.
+async fn too_late(clients: &Clients, namespace: &str, id: &str) -> Diagnostic {
+    let limit = Instant::now() + Duration::from_secs(10);
+    let diagnosis = watch::diagnose(&clients.nomad, namespace, id);
+    let diagnosis = timeout_at(limit, diagnosis).await;
+    failure::unhealthy(&watch::Failure {
+        namespace: namespace.to_owned(),
+        job: id.to_owned(),
+        reason: watch::Reason::TimedOut,
+        diagnosis: diagnosis.ok().and_then(Result::ok).unwrap_or_default(),
+    })
+}
+
+/// The jobs that a state knows of, by component. `jobs` can name one that no block stands for: one
+/// that an interrupted apply was to purge.
+pub fn jobs_of(state: &Value, key: &ApplicationKey) -> BTreeMap<String, String> {
+    let components = state.get("component").as_map().into_iter().flatten();
+    let jobs = state.get("jobs").as_map().into_iter().flatten();
+    let id = |component: &String| {
+        let id = state.get("jobs").get(component).get("id").as_str();
+        id.map_or_else(|| oam::job_id(key.name(), component), str::to_owned)
+    };
+    components
+        .chain(jobs)
+        .map(|(component, _)| (component.clone(), id(component)))
+        .collect()
+}
+
+fn path(component: &str) -> AttributePath {
+    AttributePath::new("component").key(component)
+}
+
+/// Nomad refuses to change the type of a job, or to make a periodic one of one that is not
+/// (`validateJobUpdate` in its `nomad/job_endpoint.go`).
+fn nomad_can_turn(before: &nomad::job::Job, after: &nomad::job::Job) -> bool {
+    before.job_type == after.job_type && before.periodic.is_some() == after.periodic.is_some()
+}

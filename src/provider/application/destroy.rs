@@ -1,0 +1,152 @@
+//! Deleting an application: first its jobs, then its record.
+
+use std::collections::BTreeMap;
+
+use super::config;
+use super::failure;
+use super::private::Private;
+use crate::nomad::LiveJob;
+use crate::oam;
+use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
+use crate::protocol::resource::{ApplyRequest, ApplyResponse, Context};
+use crate::protocol::value::Value;
+use crate::provider::Clients;
+use crate::store::{ApplicationKey, Expect, FORMAT, JobRecord, Phase, Record};
+use crate::translate;
+
+/// Purges the jobs of an application and removes its record.
+pub async fn destroy(clients: &Clients, cx: &Context, request: ApplyRequest) -> ApplyResponse {
+    match destroyed(clients, cx, &request).await {
+        Ok(diagnostics) => ApplyResponse {
+            state: Value::Null,
+            private: Vec::new(),
+            diagnostics,
+        },
+        Err((private, diagnostics)) => ApplyResponse {
+            state: request.prior,
+            private: private.unwrap_or(request.private),
+            diagnostics,
+        },
+    }
+}
+
+type Failed = (Option<Vec<u8>>, Diagnostics);
+
+async fn destroyed(
+    clients: &Clients,
+    cx: &Context,
+    request: &ApplyRequest,
+) -> Result<Diagnostics, Failed> {
+    let prior = &request.prior;
+    let private = Private::read(&request.private);
+    let Some(key) = config::key(prior) else {
+        return Ok(Vec::new());
+    };
+    let namespace = config::target(clients, key.tenant()).namespace;
+    let job = |(component, id)| {
+        let job = JobRecord {
+            id,
+            namespace: namespace.clone(),
+            version: None,
+            job_modify_index: None,
+        };
+        (component, job)
+    };
+    let jobs: BTreeMap<_, _> = super::apply::jobs_of(prior, &key)
+        .into_iter()
+        .map(job)
+        .collect();
+    let revision = prior
+        .get("revision")
+        .as_i64()
+        .and_then(|r| u64::try_from(r).ok());
+    let document = oam::to_document(&config::node(prior));
+    let intent = Record {
+        format: FORMAT,
+        revision: revision.unwrap_or(1),
+        phase: Phase::Destroying,
+        document,
+        jobs: jobs.clone(),
+        operation: None,
+    };
+    let Some(version) = private.version() else {
+        return Err((None, vec![failure::not_refreshed()]));
+    };
+    let begun = clients
+        .store
+        .begin(&key, Expect::Version(version), intent.clone());
+    let held = match cx.cancel.run_until_cancelled(begun).await {
+        Some(Ok(held)) => held,
+        Some(Err(error)) => return Err((None, vec![failure::store(&error)])),
+        None => return Err((None, vec![failure::cancelled()])),
+    };
+    let mut diagnostics = Vec::new();
+    for job in jobs.values() {
+        let purged = match cx.cancel.is_cancelled() {
+            true => Err(failure::cancelled()),
+            false => purge(clients, &key, &job.namespace, &job.id).await,
+        };
+        match purged {
+            Ok(warning) => diagnostics.extend(warning),
+            Err(diagnostic) => {
+                diagnostics.push(diagnostic);
+                let abandoned = clients.store.abandon(held, intent).await;
+                let record = match abandoned {
+                    Ok(version) => Some(version.to_string()),
+                    Err(error) => {
+                        diagnostics.push(failure::store(&error));
+                        None
+                    }
+                };
+                let private = Private { record, ..private };
+                return Err((Some(private.write()), diagnostics));
+            }
+        }
+    }
+    match clients.store.remove(held).await {
+        Ok(()) => Ok(diagnostics),
+        Err(error) => {
+            diagnostics.push(failure::store(&error));
+            Err((None, diagnostics))
+        }
+    }
+}
+
+/// Purges a job, where it is there and this application's. A warning where it is another's.
+///
+/// # Errors
+/// Where Nomad does not do it.
+pub async fn purge(
+    clients: &Clients,
+    key: &ApplicationKey,
+    namespace: &str,
+    id: &str,
+) -> Result<Option<Diagnostic>, Diagnostic> {
+    let live = clients
+        .nomad
+        .job(namespace, id)
+        .await
+        .map_err(|e| failure::nomad(&e))?;
+    let Some(live) = live else { return Ok(None) };
+    if !is_ours(&live, key) {
+        return Ok(Some(Diagnostic::warning(
+            format!("The job {id} is left alone"),
+            format!(
+                "It does not say (in its meta) that it belongs to the application {key}: somebody \
+                 has put another in its place."
+            ),
+        )));
+    }
+    tracing::info!(job = id, "purging");
+    clients
+        .nomad
+        .deregister(namespace, id, true)
+        .await
+        .map_err(|e| failure::nomad(&e))?;
+    Ok(None)
+}
+
+/// Whether a job says of itself that it belongs to this application.
+pub fn is_ours(live: &LiveJob, key: &ApplicationKey) -> bool {
+    live.meta.get(translate::META_APPLICATION) == Some(&key.to_string())
+}

@@ -1,0 +1,81 @@
+//! Errors of the layers below, as diagnostics.
+
+use crate::http;
+use crate::nomad::watch;
+use crate::oam::Problem;
+use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
+use crate::store::{ApplicationKey, StoreError};
+
+/// An answer of Nomad, or none.
+pub fn nomad(error: &http::Error) -> Diagnostic {
+    Diagnostic::error(error.summary(), error.detail())
+}
+
+/// A record that cannot be read or written.
+pub fn store(error: &StoreError) -> Diagnostic {
+    Diagnostic::error(error.summary(), error.detail())
+}
+
+/// A recorded document that this version cannot read.
+pub fn document(key: &ApplicationKey) -> impl Fn(Vec<Problem>) -> Diagnostics {
+    let key = key.to_string();
+    move |problems| {
+        let problems: Vec<_> = problems
+            .iter()
+            .map(|p| format!("{}: {}", p.path, p.summary))
+            .collect();
+        vec![Diagnostic::error(
+            "Unreadable record",
+            format!(
+                "The record of the application {key} in Consul holds a document that this version \
+                 of the provider cannot read ({}). Nothing was changed. Use the provider version \
+                 that wrote it, or repair the record.",
+                problems.join("; ")
+            ),
+        )]
+    }
+}
+
+/// The user wants to stop.
+pub fn cancelled() -> Diagnostic {
+    Diagnostic::error(
+        "Interrupted",
+        "The apply was stopped before it was through. What was done is in the state and in the \
+         record; the next apply goes on from there.",
+    )
+}
+
+/// The last apply could not say what it left in the record.
+pub fn not_refreshed() -> Diagnostic {
+    Diagnostic::error(
+        "The record has not been read",
+        "What the plan was made from does not say which version of the record in Consul it saw, so \
+         nothing was changed. Plan again without `-refresh=false`.",
+    )
+}
+
+/// Somebody has changed a job after the plan was made.
+pub fn job_changed(id: &str) -> Diagnostic {
+    Diagnostic::error(
+        format!("The job {id} has changed since the plan"),
+        "Somebody else has changed or removed it in the meantime, so the plan no longer says what \
+         would happen. It was left as it is. Plan and apply again.",
+    )
+}
+
+/// A job that is somebody else's has the name that one of ours should have.
+pub fn job_of_another(id: &str) -> Diagnostic {
+    Diagnostic::error(
+        format!("The job {id} already exists"),
+        "It does not belong to this application, and was left as it is. Give the application or \
+         the component another name, or stop and purge the job first.",
+    )
+}
+
+/// A job that did not become healthy.
+pub fn unhealthy(failure: &watch::Failure) -> Diagnostic {
+    match failure.reason {
+        watch::Reason::Cancelled => cancelled(),
+        _ => Diagnostic::error(failure.summary(), failure.detail()),
+    }
+}

@@ -1,0 +1,106 @@
+//! `oam_application`: an application, its jobs on Nomad and its record in Consul.
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`schema`](mod@schema) | the attributes and blocks |
+//! | [`config`] | from a configuration or plan to the model, and the checks on the way |
+//! | [`read`] | a refresh: what is recorded, what is live, and how they differ |
+//! | [`plan`] | what an apply would do |
+//! | [`apply`], [`destroy`] | doing it |
+//! | [`private`] | what one of these keeps for the next |
+//! | [`failure`] | errors of the layers below as diagnostics |
+//! | [`upgrade`] | states of older schema versions |
+
+mod apply;
+mod config;
+mod destroy;
+mod failure;
+mod plan;
+mod private;
+mod read;
+mod schema;
+mod upgrade;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::Servers;
+use crate::protocol::diagnostic::Diagnostics;
+use crate::protocol::resource::{
+    ApplyRequest, ApplyResponse, Context, PlanRequest, PlanResponse, ReadRequest, ReadResponse,
+    Resource,
+};
+use crate::protocol::schema::Schema;
+use crate::protocol::value::{Type, Value};
+
+/// The resource.
+pub struct ApplicationResource {
+    servers: Arc<Servers>,
+    ty: Type,
+}
+
+impl ApplicationResource {
+    /// The resource, on these servers.
+    pub fn new(servers: Arc<Servers>) -> Self {
+        let ty = schema::schema().implied_type();
+        Self { servers, ty }
+    }
+}
+
+#[async_trait]
+impl Resource for ApplicationResource {
+    fn schema(&self) -> Schema {
+        schema::schema()
+    }
+
+    async fn validate(&self, config: &Value) -> Diagnostics {
+        config::validate(config)
+    }
+
+    fn upgrade(&self, version: i64, state: &[u8]) -> Result<Value, Diagnostics> {
+        upgrade::upgrade(version, state, &self.ty)
+    }
+
+    async fn read(&self, _: &Context, request: ReadRequest) -> ReadResponse {
+        let Some(clients) = self.servers.known() else {
+            // Nothing can be asked yet; the state stands.
+            return ReadResponse {
+                state: request.state,
+                private: request.private,
+                diagnostics: Vec::new(),
+            };
+        };
+        read::read(&clients, &self.ty, request).await
+    }
+
+    async fn plan(&self, _: &Context, request: PlanRequest) -> PlanResponse {
+        plan::plan(self.servers.known().as_deref(), request)
+    }
+
+    async fn apply(&self, cx: &Context, request: ApplyRequest) -> ApplyResponse {
+        let clients = match self.servers.required() {
+            Ok(clients) => clients,
+            Err(diagnostic) => {
+                return ApplyResponse {
+                    state: request.prior,
+                    private: request.private,
+                    diagnostics: vec![diagnostic],
+                };
+            }
+        };
+        if request.planned.is_null() {
+            destroy::destroy(&clients, cx, request).await
+        } else {
+            apply::apply(&clients, cx, request).await
+        }
+    }
+
+    async fn import(&self, _: &Context, id: &str) -> Result<(Value, Vec<u8>), Diagnostics> {
+        let clients = self
+            .servers
+            .required()
+            .map_err(|diagnostic| vec![diagnostic])?;
+        read::import(&clients, &self.ty, id).await
+    }
+}

@@ -1,0 +1,46 @@
+//! What is kept beside a state, for the next apply: what must not have changed in the meantime.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::store::Version;
+
+/// The world as the last refresh or apply has seen it. Terraform hands it from the state to the
+/// plan and from the plan to the apply, and shows it to nobody.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Private {
+    /// The version of the record, as text; `None` where nobody knows it.
+    pub record: Option<String>,
+    /// The live job of each component, where there is one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub jobs: BTreeMap<String, Seen>,
+}
+
+/// A live job.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Nomad's `JobModifyIndex`.
+    pub index: u64,
+    /// Whether it differs from what the recorded application translates to.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub drifted: bool,
+}
+
+impl Private {
+    /// Reads what an earlier answer has kept. Nothing, and what another version has written, is a
+    /// world nobody has seen: the apply then asks for a refresh.
+    pub fn read(bytes: &[u8]) -> Self {
+        serde_json::from_slice(bytes).unwrap_or_default()
+    }
+
+    /// The version of the record.
+    pub fn version(&self) -> Option<Version> {
+        self.record.as_ref()?.parse().ok()
+    }
+
+    /// The bytes to keep.
+    pub fn write(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}

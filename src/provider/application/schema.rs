@@ -1,0 +1,124 @@
+//! The shape of `oam_application`: the model's own blocks, and what the provider adds to them.
+
+use crate::oam::def;
+use crate::protocol::schema::{
+    Attribute, AttributeNesting, Block, BlockNesting, Mode, NestedBlock, Schema,
+};
+use crate::protocol::value::Type;
+use crate::provider::convert;
+
+/// Raised when an older state needs an upgrade: see [`super::upgrade`].
+pub const VERSION: i64 = 1;
+
+/// The attributes that the provider sets, beside the model's.
+pub const COMPUTED: [&str; 5] = ["id", "revision", "status", "jobs", "drift"];
+
+/// The schema of the resource.
+pub fn schema() -> Schema {
+    let mut block = convert::block(def::application());
+    block.attributes.extend(computed());
+    block.blocks.push(timeouts());
+    Schema {
+        version: VERSION,
+        block,
+    }
+}
+
+fn computed() -> Vec<Attribute> {
+    let text = |name, doc| Attribute::new(name, Type::String, Mode::Computed, doc);
+    let job = vec![
+        text("id", "The job's ID."),
+        text("namespace", "The namespace it is in."),
+        text("type", "`service`, `batch` or `system`."),
+        Attribute::new(
+            "version",
+            Type::Number,
+            Mode::Computed,
+            "The job's version, which Nomad raises with each change.",
+        ),
+        Attribute::new(
+            "stopped",
+            Type::Bool,
+            Mode::Computed,
+            "Whether somebody has stopped the job; the next apply starts it again.",
+        ),
+    ];
+    let difference = vec![
+        text("path", "The place in the job, as in Nomad's JSON."),
+        text(
+            "recorded",
+            "What the recorded application has there, as JSON.",
+        ),
+        text("live", "What the live job has there, as JSON."),
+    ];
+    vec![
+        text(
+            "id",
+            "`<tenant>/<name>`, with the tenant `default` where there is none.",
+        ),
+        Attribute::new(
+            "revision",
+            Type::Number,
+            Mode::Computed,
+            "Raised by one with each apply that changes the application.",
+        ),
+        text(
+            "status",
+            "`settled`, or `applying` where an apply was interrupted or has failed: \
+             the next one takes it from there.",
+        ),
+        Attribute::nested(
+            "jobs",
+            job,
+            AttributeNesting::Map,
+            Mode::Computed,
+            "The Nomad job of each component.",
+        ),
+        Attribute::nested(
+            "drift",
+            difference,
+            AttributeNesting::List,
+            Mode::Computed,
+            "What was changed in the live jobs and no attribute stands for.",
+        ),
+    ]
+}
+
+fn timeouts() -> NestedBlock {
+    let text = |name, doc| Attribute::new(name, Type::String, Mode::Optional, doc);
+    NestedBlock {
+        name: "timeouts".to_owned(),
+        nesting: BlockNesting::Single,
+        block: Block {
+            attributes: vec![
+                text(
+                    "create",
+                    "How long a creation may take until all is healthy; `15m` otherwise.",
+                ),
+                text(
+                    "update",
+                    "How long an update may take until all is healthy; `15m` otherwise.",
+                ),
+                text("delete", "How long a deletion may take; `5m` otherwise."),
+            ],
+            blocks: Vec::new(),
+            description: "How long each operation may take, such as `90s` or `10m`.".to_owned(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_providers_names_are_not_the_models() {
+        let names: Vec<_> = def::application()
+            .fields()
+            .map(|field| field.name)
+            .collect();
+        for name in COMPUTED.iter().chain(&["timeouts"]) {
+            assert!(!names.contains(name), "{name}");
+        }
+    }
+}

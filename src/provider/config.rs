@@ -1,0 +1,279 @@
+//! The provider block: where Nomad and Consul are, and how to speak to them.
+
+use crate::http::{Endpoint, Secret, Server, Settings, SettingsError};
+use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
+use crate::protocol::path::AttributePath;
+use crate::protocol::schema::{Attribute, Block, BlockNesting, Mode, NestedBlock, Schema};
+use crate::protocol::value::{Type, Value};
+
+/// The first part of every key, unless the configuration says otherwise.
+const KEY_PREFIX: &str = "oam";
+
+/// What the provider block means, together with the environment.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How to reach Nomad.
+    pub nomad: Endpoint,
+    /// How to reach Consul.
+    pub consul: Endpoint,
+    /// The first part of every key in Consul.
+    pub key_prefix: String,
+}
+
+/// Terraform's types for the attributes of either block.
+#[derive(Clone, Copy)]
+enum Kind {
+    Text,
+    Secret,
+    Flag,
+}
+
+type Row = (&'static str, Kind, &'static str);
+
+const NOMAD: &[Row] = &[
+    (
+        "region",
+        Kind::Text,
+        "Region to send jobs to. Environment: `NOMAD_REGION`.",
+    ),
+    (
+        "namespace",
+        Kind::Text,
+        "Namespace of applications that belong to no tenant; `default` otherwise. \
+         Environment: `NOMAD_NAMESPACE`.",
+    ),
+];
+
+const CONSUL: &[Row] = &[
+    (
+        "datacenter",
+        Kind::Text,
+        "Datacenter that keeps the records; the agent's own otherwise.",
+    ),
+    (
+        "key_prefix",
+        Kind::Text,
+        "First part of every key in Consul's KV store; `oam` otherwise.",
+    ),
+];
+
+fn common(server: Server) -> Vec<(&'static str, Kind, String)> {
+    let [address, token, ca, cert, key, name, verify] = match server {
+        Server::Nomad => [
+            "`NOMAD_ADDR`",
+            "`NOMAD_TOKEN`",
+            "`NOMAD_CACERT`",
+            "`NOMAD_CLIENT_CERT`",
+            "`NOMAD_CLIENT_KEY`",
+            "`NOMAD_TLS_SERVER_NAME`",
+            "`NOMAD_SKIP_VERIFY`",
+        ],
+        Server::Consul => [
+            "`CONSUL_HTTP_ADDR` (with `CONSUL_HTTP_SSL`)",
+            "`CONSUL_HTTP_TOKEN` or `CONSUL_HTTP_TOKEN_FILE`",
+            "`CONSUL_CACERT`",
+            "`CONSUL_CLIENT_CERT`",
+            "`CONSUL_CLIENT_KEY`",
+            "`CONSUL_TLS_SERVER_NAME`",
+            "`CONSUL_HTTP_SSL_VERIFY`",
+        ],
+    };
+    let port = match server {
+        Server::Nomad => 4646,
+        Server::Consul => 8500,
+    };
+    vec![
+        (
+            "address",
+            Kind::Text,
+            format!(
+                "URL of the HTTP API; `http://127.0.0.1:{port}` otherwise. Environment: {address}."
+            ),
+        ),
+        (
+            "token",
+            Kind::Secret,
+            format!("ACL token. Environment: {token}."),
+        ),
+        (
+            "ca_file",
+            Kind::Text,
+            format!(
+                "File with the certificates to trust, as PEM; the system's otherwise. Environment: {ca}."
+            ),
+        ),
+        (
+            "ca_pem",
+            Kind::Text,
+            "The certificates to trust, as PEM text.".to_owned(),
+        ),
+        (
+            "cert_file",
+            Kind::Text,
+            format!(
+                "File with the client certificate for mutual TLS, as PEM. Environment: {cert}."
+            ),
+        ),
+        (
+            "cert_pem",
+            Kind::Text,
+            "The client certificate, as PEM text.".to_owned(),
+        ),
+        (
+            "key_file",
+            Kind::Text,
+            format!("File with the client certificate's private key, as PEM. Environment: {key}."),
+        ),
+        (
+            "key_pem",
+            Kind::Secret,
+            "The private key, as PEM text.".to_owned(),
+        ),
+        (
+            "tls_server_name",
+            Kind::Text,
+            format!("Name that the server's certificate must have. Environment: {name}."),
+        ),
+        (
+            "skip_verify",
+            Kind::Flag,
+            format!("Accept any certificate: for experiments only. Environment: {verify}."),
+        ),
+        (
+            "timeout",
+            Kind::Text,
+            "The longest that one request may take, such as `10s`; `30s` otherwise.".to_owned(),
+        ),
+    ]
+}
+
+/// The shape of the provider block.
+pub fn schema() -> Schema {
+    let block = |server: Server, own: &[Row], description: &str| {
+        let own = own
+            .iter()
+            .map(|(name, kind, text)| (*name, *kind, (*text).to_owned()));
+        let rows = common(server).into_iter().chain(own);
+        let attribute = |(name, kind, text): (&str, Kind, String)| match kind {
+            Kind::Text => Attribute::new(name, Type::String, Mode::Optional, &text),
+            Kind::Secret => Attribute::new(name, Type::String, Mode::Optional, &text).sensitive(),
+            Kind::Flag => Attribute::new(name, Type::Bool, Mode::Optional, &text),
+        };
+        NestedBlock {
+            name: server.block().to_owned(),
+            block: Block {
+                attributes: rows.map(attribute).collect(),
+                blocks: Vec::new(),
+                description: description.to_owned(),
+            },
+            nesting: BlockNesting::Single,
+        }
+    };
+    Schema {
+        version: 0,
+        block: Block {
+            attributes: Vec::new(),
+            blocks: vec![
+                block(Server::Nomad, NOMAD, "The Nomad that runs the jobs."),
+                block(Server::Consul, CONSUL, "The Consul that keeps the records."),
+            ],
+            description: "Runs Open Application Model applications on Nomad.".to_owned(),
+        },
+    }
+}
+
+/// Reads a provider block. `None`: something in it is not known yet, so that no request can be
+/// made.
+///
+/// # Errors
+/// One diagnostic for each setting that cannot be used, at its attribute.
+pub fn read(
+    config: &Value,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Option<Config>, Diagnostics> {
+    let nomad = endpoint(Server::Nomad, config, env);
+    let consul = endpoint(Server::Consul, config, env);
+    let key_prefix = key_prefix(config);
+    match (nomad, consul, key_prefix) {
+        (Ok(nomad), Ok(consul), Ok(key_prefix)) => {
+            if !config.is_wholly_known() {
+                return Ok(None);
+            }
+            Ok(Some(Config {
+                nomad,
+                consul,
+                key_prefix,
+            }))
+        }
+        (nomad, consul, key_prefix) => {
+            let errors = [nomad.err(), consul.err(), key_prefix.err()];
+            Err(errors.into_iter().flatten().collect())
+        }
+    }
+}
+
+fn endpoint(
+    server: Server,
+    config: &Value,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Endpoint, Diagnostic> {
+    let block = config.get(server.block());
+    // An unknown value counts as unset here: what is known is checked all the same.
+    let text = |name: &str| block.get(name).as_str().map(str::to_owned);
+    let mut settings = Settings {
+        address: text("address"),
+        token: text("token").map(Secret::from),
+        region: text("region"),
+        namespace: text("namespace"),
+        datacenter: text("datacenter"),
+        ca_file: text("ca_file"),
+        ca_pem: text("ca_pem"),
+        cert_file: text("cert_file"),
+        cert_pem: text("cert_pem"),
+        key_file: text("key_file"),
+        key_pem: text("key_pem").map(Secret::from),
+        tls_server_name: text("tls_server_name"),
+        skip_verify: block.get("skip_verify").as_bool(),
+        timeout: text("timeout"),
+    };
+    let unknown = |names: [&str; 2]| names.iter().any(|name| block.get(name).is_unknown());
+    let half_known = unknown(["cert_file", "cert_pem"]) != unknown(["key_file", "key_pem"]);
+    if half_known {
+        // The pair cannot be judged by one half.
+        settings.cert_file = None;
+        settings.cert_pem = None;
+        settings.key_file = None;
+        settings.key_pem = None;
+    }
+    Endpoint::from(server, settings, env).map_err(|error| {
+        let SettingsError {
+            field,
+            summary,
+            detail,
+        } = error;
+        let path = AttributePath::new(server.block()).attribute(field);
+        Diagnostic::error(summary, detail).at(path)
+    })
+}
+
+fn key_prefix(config: &Value) -> Result<String, Diagnostic> {
+    let prefix = match config.get("consul").get("key_prefix") {
+        Value::String(prefix) => prefix.trim_matches('/'),
+        _ => KEY_PREFIX,
+    };
+    let bad = prefix.is_empty()
+        || prefix
+            .split('/')
+            .any(|part| part.is_empty() || part == "." || part == "..")
+        || prefix.chars().any(char::is_control);
+    if bad {
+        let path = AttributePath::new("consul").attribute("key_prefix");
+        return Err(Diagnostic::error(
+            "Unusable key prefix",
+            "A key prefix has one or more parts separated by single slashes, such as `oam` or \
+             `platform/oam`, and none of them is `.` or `..`.",
+        )
+        .at(path));
+    }
+    Ok(prefix.to_owned())
+}

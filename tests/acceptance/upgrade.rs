@@ -1,0 +1,1 @@
+//! A state that an older provider wrote.

@@ -1,0 +1,283 @@
+//! The handshake and the services of go-plugin, through the real binary.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use hyper_util::rt::TokioIo;
+use oam_provider::protocol::handshake::{COOKIE_NAME, COOKIE_VALUE};
+use oam_provider::protocol::wire::plugin::Empty;
+use oam_provider::protocol::wire::plugin::grpc_controller_client::GrpcControllerClient;
+use oam_provider::protocol::wire::plugin::grpc_stdio_client::GrpcStdioClient;
+use oam_provider::protocol::wire::tfplugin6 as wire;
+use oam_provider::protocol::wire::tfplugin6::provider_client::ProviderClient;
+use rustls::ClientConfig;
+use rustls::client::ResolvesClientCert;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::sign::CertifiedKey;
+use tokio::net::UnixStream;
+use tokio_rustls::TlsConnector;
+use tonic::transport::{Channel, Endpoint, Uri};
+
+/// A provider process, ended with the test.
+struct Plugin {
+    child: Child,
+    socket: String,
+    certificate: Option<CertificateDer<'static>>,
+}
+
+impl Drop for Plugin {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Plugin {
+    fn start(client_certificate: Option<&str>) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_terraform-provider-oam"));
+        command
+            .env(COOKIE_NAME, COOKIE_VALUE)
+            .env("PLUGIN_PROTOCOL_VERSIONS", "5,6")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        if let Some(pem) = client_certificate {
+            command.env("PLUGIN_CLIENT_CERT", pem);
+        }
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut line).unwrap();
+        let parts: Vec<_> = line.trim_end().split('|').collect();
+        let [core, version, network, socket, kind, certificate] = parts[..] else {
+            panic!("not a handshake line: {line:?}")
+        };
+        assert_eq!((core, version, network, kind), ("1", "6", "unix", "grpc"));
+        let certificate = (!certificate.is_empty())
+            .then(|| CertificateDer::from(STANDARD_NO_PAD.decode(certificate).unwrap()));
+        Self {
+            child,
+            socket: socket.to_owned(),
+            certificate,
+        }
+    }
+
+    async fn connect(&self, tls: Option<ClientConfig>) -> Result<Channel, tonic::transport::Error> {
+        let socket = self.socket.clone();
+        let tls = tls.map(|mut config| {
+            config.alpn_protocols = vec![b"h2".to_vec()];
+            TlsConnector::from(Arc::new(config))
+        });
+        let connector = tower::service_fn(move |_: Uri| {
+            let (socket, tls) = (socket.clone(), tls.clone());
+            async move {
+                let stream = UnixStream::connect(socket).await?;
+                let stream: Box<dyn Stream> = match tls {
+                    None => Box::new(stream),
+                    Some(tls) => {
+                        let name = ServerName::try_from("localhost").unwrap();
+                        Box::new(tls.connect(name, stream).await?)
+                    }
+                };
+                Ok::<_, std::io::Error>(TokioIo::new(stream))
+            }
+        });
+        Endpoint::from_static("http://plugin")
+            .connect_with_connector(connector)
+            .await
+    }
+
+    /// The schema, as the simplest call that must work.
+    async fn schema(&self, tls: Option<ClientConfig>) -> Result<usize, String> {
+        let channel = self.connect(tls).await.map_err(|e| format!("{e:?}"))?;
+        let request = wire::get_provider_schema::Request {};
+        let response = ProviderClient::new(channel)
+            .get_provider_schema(request)
+            .await;
+        let response = response.map_err(|status| format!("{status:?}"))?;
+        Ok(response.into_inner().resource_schemas.len())
+    }
+
+    fn trusting(&self) -> rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert> {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(self.certificate.clone().unwrap()).unwrap();
+        let ring = Arc::new(rustls::crypto::ring::default_provider());
+        ClientConfig::builder_with_provider(ring)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+    }
+}
+
+trait Stream: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin {}
+impl<T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin> Stream for T {}
+
+struct Identity {
+    certificate: CertificateDer<'static>,
+    key: PrivateKeyDer<'static>,
+    pem: String,
+}
+
+fn identity() -> Identity {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let der = made.cert.der().clone();
+    let body = base64::engine::general_purpose::STANDARD.encode(&der);
+    Identity {
+        pem: format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"),
+        certificate: der,
+        key: PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into()),
+    }
+}
+
+/// Shows one certificate and signs with the key of another.
+#[derive(Debug)]
+struct Forger(Arc<CertifiedKey>);
+
+impl ResolvesClientCert for Forger {
+    fn resolve(&self, _: &[&[u8]], _: &[rustls::SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0))
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn only_the_host_is_let_in() {
+    let host = identity();
+    let other = identity();
+    let plugin = Plugin::start(Some(&host.pem));
+
+    let none = plugin.trusting().with_no_client_auth();
+    assert!(plugin.schema(Some(none)).await.is_err(), "no certificate");
+
+    let another = plugin
+        .trusting()
+        .with_client_auth_cert(vec![other.certificate.clone()], other.key.clone_key())
+        .unwrap();
+    assert!(
+        plugin.schema(Some(another)).await.is_err(),
+        "another certificate"
+    );
+
+    let wrong_key = rustls::crypto::ring::sign::any_supported_type(&other.key).unwrap();
+    let forged = CertifiedKey::new(vec![host.certificate.clone()], wrong_key);
+    let forger = plugin
+        .trusting()
+        .with_client_cert_resolver(Arc::new(Forger(Arc::new(forged))));
+    assert!(
+        plugin.schema(Some(forger)).await.is_err(),
+        "the certificate without its key"
+    );
+
+    assert!(plugin.schema(None).await.is_err(), "no TLS");
+
+    let right = plugin
+        .trusting()
+        .with_client_auth_cert(vec![host.certificate.clone()], host.key.clone_key())
+        .unwrap();
+    assert_eq!(plugin.schema(Some(right)).await, Ok(1), "the host");
+}
+
+#[tokio::test]
+async fn a_host_without_a_certificate_is_served_in_plain() {
+    let plugin = Plugin::start(None);
+    assert_eq!(plugin.certificate, None);
+    assert_eq!(plugin.schema(None).await, Ok(1));
+}
+
+#[tokio::test]
+async fn the_controller_ends_the_process_in_spite_of_open_streams() {
+    let mut plugin = Plugin::start(None);
+    let channel = plugin.connect(None).await.unwrap();
+    let stdio = GrpcStdioClient::new(channel.clone()).stream_stdio(()).await;
+    let mut stdio = stdio.unwrap().into_inner();
+    GrpcControllerClient::new(channel)
+        .shutdown(Empty {})
+        .await
+        .unwrap();
+    assert!(stdio.message().await.is_ok_and(|data| data.is_none()));
+    assert!(plugin.child.wait().unwrap().success());
+    assert!(
+        !std::path::Path::new(&plugin.socket).exists(),
+        "the socket is left behind"
+    );
+}
+
+#[tokio::test]
+async fn messages_may_be_far_larger_than_grpc_allows_by_itself() {
+    let plugin = Plugin::start(None);
+    let channel = plugin.connect(None).await.unwrap();
+    let mut client = ProviderClient::new(channel).max_decoding_message_size(256 << 20);
+    let big = vec![0xc0; 8 << 20];
+    let request = wire::validate_resource_config::Request {
+        type_name: "oam_application".to_owned(),
+        config: Some(wire::DynamicValue {
+            msgpack: big,
+            json: Vec::new(),
+        }),
+        ..Default::default()
+    };
+    let response = client.validate_resource_config(request).await.unwrap();
+    let diagnostics = response.into_inner().diagnostics;
+    assert_eq!(diagnostics.len(), 1);
+    assert_eq!(diagnostics[0].summary, "Unreadable configuration");
+}
+
+#[test]
+fn by_hand_it_tells_what_it_is() {
+    for (arguments, code, text) in [
+        (&[][..], 1, "is a Terraform provider"),
+        (&["--version"][..], 0, env!("CARGO_PKG_VERSION")),
+        (&["--help"][..], 0, "TF_REATTACH_PROVIDERS"),
+        (&["--other"][..], 1, "unknown argument"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_terraform-provider-oam"))
+            .args(arguments)
+            .env_remove(COOKIE_NAME)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
+        let all = [output.stdout, output.stderr].concat();
+        assert!(
+            String::from_utf8(all).unwrap().contains(text),
+            "{arguments:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn debugging_prints_how_to_reattach() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_terraform-provider-oam"))
+        .arg("--debug")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    stdout.read_line(&mut line).unwrap();
+    let json = line
+        .trim()
+        .strip_prefix("TF_REATTACH_PROVIDERS='")
+        .and_then(|rest| rest.strip_suffix('\''))
+        .unwrap();
+    let json: serde_json::Value = serde_json::from_str(json).unwrap();
+    let provider = &json["registry.terraform.io/oam/oam"];
+    assert_eq!(provider["Pid"], child.id());
+    let plugin = Plugin {
+        socket: provider["Addr"]["String"].as_str().unwrap().to_owned(),
+        certificate: None,
+        child,
+    };
+    assert_eq!(plugin.schema(None).await, Ok(1));
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(plugin.child.id()).unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    let mut rest = String::new();
+    stdout.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "");
+}
