@@ -113,7 +113,7 @@ impl Error {
         matches!(self.kind, Kind::Rejected { status: 404, .. })
     }
 
-    /// Whether a check-and-set failed: what was to be written is not as the caller thought.
+    /// Whether a check-and-set failed: what was to be written changed in between.
     pub fn is_conflict(&self) -> bool {
         matches!(self.kind, Kind::Conflict { .. })
     }

@@ -54,7 +54,11 @@ pub struct Registered {
     /// The evaluation that schedules the job; `None` for periodic and parameterized jobs.
     #[serde(default, rename = "EvalID", deserialize_with = "filled")]
     pub eval_id: Option<String>,
-    /// The job's new index.
+    /// Index of that evaluation's creation.
+    #[serde(default)]
+    pub eval_create_index: u64,
+    /// The job's new index. Where the job was the same before, Nomad 1.11 sends another index
+    /// (`Register` in its `nomad/job_endpoint.go`); [`LiveJob::job_modify_index`] is always right.
     pub job_modify_index: u64,
     /// Nomad's warnings about the specification.
     #[serde(default, deserialize_with = "filled")]

@@ -164,12 +164,27 @@ pub struct Allocation {
     /// States of its tasks.
     #[serde(deserialize_with = "or_empty")]
     pub task_states: BTreeMap<String, TaskState>,
+    /// The evaluation that will start its successor later, if any.
+    #[serde(rename = "FollowupEvalID")]
+    pub followup_eval_id: String,
+    /// Its successor, if it was replaced.
+    pub next_allocation: String,
     /// Its health within a deployment, once known.
     pub deployment_status: Option<AllocDeployment>,
     /// Index of creation.
     pub create_index: u64,
     /// Index of the last change.
     pub modify_index: u64,
+}
+
+impl Allocation {
+    /// Whether it neither runs nor is about to.
+    pub fn has_ended(&self) -> bool {
+        !matches!(
+            self.client_status.as_str(),
+            "pending" | "running" | "unknown"
+        )
+    }
 }
 
 /// The health of an allocation within its deployment.

@@ -1,12 +1,36 @@
-//! Follows a registered job until it is healthy.
+//! Follows a registered job until it is healthy, or tells why it is not.
+//!
+//! A registration makes an evaluation; the scheduler, when it has decided, notes in it what it could
+//! not place and which deployment it began. What "healthy" means then depends on the job:
+//!
+//! | job | healthy when |
+//! |---|---|
+//! | service, system | the deployment of the job's version is successful |
+//! | the same, where there is no deployment (count 0; a system job of a Nomad before 1.11; one that was lost) | every allocation of the version runs |
+//! | batch, sysbatch | the scheduler has taken it; what could not be placed waits for room |
+//! | periodic, parameterized | it is registered |
+//!
+//! What does not fit on any node waits for room as long as the caller lets it, since a node may come.
+//! Everything is asked with blocking queries, so nothing is polled. What was observed with Nomad 1.11.2
+//! and is relied on here:
+//! - the evaluation of a registration that changes nothing names the deployment of before, finished;
+//!   so does the one of a job scaled to zero, with the deployment of an older version;
+//! - a failed deployment stays failed: registering the same job again starts nothing;
+//! - the deployment of a system job can vanish when its tasks fail;
+//! - the index in the answer to a registration that changes nothing is not the job's `JobModifyIndex`.
 
 use std::fmt;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::client::{Client, Registered};
-use super::diagnosis::{Diagnosis, Placement};
+use super::client::{Client, LiveJob, Registered, Wait};
+use super::diagnosis::{Diagnosis, Placement, placements};
+use super::model::{Allocation, Deployment, Evaluation};
 use crate::http::Error;
+
+/// Longest single wait; after it, what is wrong so far is looked at.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a job is doing on its way to health. `Display` is one line for the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,15 +43,15 @@ pub enum Progress {
     Deploying {
         /// How many allocations there shall be.
         desired: i64,
-        /// How many have a node.
+        /// How many were given to a node, failed ones included.
         placed: i64,
         /// How many are healthy.
         healthy: i64,
         /// How many were found unhealthy.
         unhealthy: i64,
-        /// What is wrong so far.
-        trouble: Diagnosis,
     },
+    /// Something is wrong so far. Nomad goes on trying.
+    Trouble(Diagnosis),
 }
 
 /// A job that is as it should be.
@@ -35,7 +59,9 @@ pub enum Progress {
 pub struct Healthy {
     /// The job's version.
     pub version: u64,
-    /// What could not be placed yet, for jobs that are accepted all the same (batch jobs).
+    /// The job's index. Not always that of the registration's answer, see the module.
+    pub job_modify_index: u64,
+    /// What could not be placed (yet), for jobs that are accepted all the same.
     pub unplaced: Vec<Placement>,
 }
 
@@ -61,7 +87,7 @@ pub enum Reason {
     Cancelled,
     /// The caller's time was up; made by [`Failure::timed_out`].
     TimedOut,
-    /// The scheduler gave up on the job.
+    /// The scheduler gave up on the job, with its description of why.
     Evaluation(String),
     /// The deployment ended without health, with Nomad's description of why.
     Deployment {
@@ -70,13 +96,26 @@ pub enum Reason {
         /// Nomad's description.
         description: String,
     },
-    /// Allocations of a job without deployments failed.
+    /// The job's deployment had failed before this watch, and its allocations do not all run. Nomad
+    /// starts nothing new for this version.
+    Stuck,
+    /// Allocations of a job without a deployment failed, and nothing follows them.
     Allocations,
     /// The job was changed or stopped by somebody else meanwhile.
     Replaced,
 }
 
-/// Follows the job that `registered` stands for until it is healthy, or cannot become so.
+impl From<Error> for Reason {
+    fn from(error: Error) -> Self {
+        Reason::Request(Box::new(error))
+    }
+}
+
+/// Follows the job until it is healthy, or cannot become so. `registered` is the answer to its
+/// registration; without one (an earlier apply registered it), it is judged as it is found.
+///
+/// Ends promptly when `cancel` is cancelled. Sets no time limit of its own: wrap it in one, and make
+/// the failure with [`diagnose`] and [`Failure::timed_out`].
 ///
 /// # Errors
 /// The reason, with a diagnosis.
@@ -84,37 +123,413 @@ pub async fn until_healthy(
     client: &Client,
     namespace: &str,
     job: &str,
-    registered: &Registered,
+    registered: Option<&Registered>,
     cancel: &CancellationToken,
-    progress: impl Fn(Progress),
+    progress: impl Fn(Progress) + Send + Sync,
 ) -> Result<Healthy, Failure> {
-    let _ = (client, namespace, job, registered, cancel, progress);
-    todo!()
+    let watch = Watch {
+        client,
+        namespace,
+        job,
+        progress: &progress,
+    };
+    let fail = |reason, diagnosis| Failure {
+        namespace: namespace.to_owned(),
+        job: job.to_owned(),
+        reason,
+        diagnosis,
+    };
+    match cancel.run_until_cancelled(watch.follow(registered)).await {
+        Some(Ok(healthy)) => Ok(healthy),
+        None => Err(fail(Reason::Cancelled, Diagnosis::default())),
+        Some(Err(reason)) => {
+            let known = match reason {
+                Reason::Request(_) | Reason::Replaced => None,
+                _ => {
+                    cancel
+                        .run_until_cancelled(diagnose(client, namespace, job))
+                        .await
+                }
+            };
+            // The reason stands without the diagnosis, too.
+            Err(fail(reason, known.and_then(Result::ok).unwrap_or_default()))
+        }
+    }
 }
 
-/// What is known about a job that is not healthy, for a caller whose time is up.
+/// What is known about a job that is not healthy.
 ///
 /// # Errors
 /// As of [`crate::http::Client::send`].
 pub async fn diagnose(client: &Client, namespace: &str, job: &str) -> Result<Diagnosis, Error> {
-    let _ = (client, namespace, job);
-    todo!()
+    let evaluations = client.evaluations(namespace, job);
+    let allocations = client.allocations(namespace, job, Wait::NONE);
+    let (evaluations, (_, allocations)) = tokio::try_join!(evaluations, allocations)?;
+    Ok(Diagnosis::of(&evaluations, &allocations))
+}
+
+struct Watch<'a, P> {
+    client: &'a Client,
+    namespace: &'a str,
+    job: &'a str,
+    progress: &'a P,
+}
+
+/// How a deployment ended.
+enum Ended {
+    Successful,
+    /// It is not of the job's version, or there is none.
+    NoneOfThis,
+    /// It had failed before.
+    FailedBefore,
+}
+
+impl<P: Fn(Progress) + Send + Sync> Watch<'_, P> {
+    async fn follow(&self, registered: Option<&Registered>) -> Result<Healthy, Reason> {
+        let evaluation = match registered {
+            Some(Registered {
+                eval_id: Some(id),
+                eval_create_index,
+                ..
+            }) => Some(self.scheduled(id, *eval_create_index).await?),
+            _ => None,
+        };
+        let unplaced = evaluation.as_ref().map(placements).unwrap_or_default();
+        let live = self
+            .client
+            .job(self.namespace, self.job)
+            .await?
+            .ok_or(Reason::Replaced)?;
+        if live.stop {
+            return Err(Reason::Replaced);
+        }
+        let healthy = |unplaced| {
+            Ok(Healthy {
+                version: live.version,
+                job_modify_index: live.job_modify_index,
+                unplaced,
+            })
+        };
+        if matches!(live.kind.as_str(), "batch" | "sysbatch") {
+            return healthy(unplaced);
+        }
+        if !unplaced.is_empty() && live.kind == "service" {
+            (self.progress)(Progress::Blocked(unplaced.clone()));
+        }
+        let ended = match self
+            .deployment(evaluation.as_ref(), registered.is_some())
+            .await?
+        {
+            Some((index, deployment)) => {
+                self.deployed(&live, evaluation.as_ref(), index, deployment)
+                    .await?
+            }
+            None => Ended::NoneOfThis,
+        };
+        match ended {
+            Ended::Successful if live.kind == "system" => healthy(unplaced),
+            Ended::Successful => healthy(Vec::new()),
+            Ended::NoneOfThis => {
+                self.running(&live, Reason::Allocations).await?;
+                healthy(unplaced)
+            }
+            Ended::FailedBefore => {
+                self.running(&live, Reason::Stuck).await?;
+                healthy(unplaced)
+            }
+        }
+    }
+
+    /// Waits until the scheduler has decided.
+    async fn scheduled(&self, id: &str, created: u64) -> Result<Evaluation, Reason> {
+        (self.progress)(Progress::Scheduling);
+        let mut id = id.to_owned();
+        let mut wait = Wait {
+            index: created,
+            time: PATIENCE,
+        };
+        loop {
+            let (index, evaluation) = self.client.evaluation(self.namespace, &id, wait).await?;
+            match evaluation.status.as_str() {
+                "pending" => wait.index = index,
+                "failed" if evaluation.next_eval.is_empty() => {
+                    return Err(Reason::Evaluation(evaluation.status_description));
+                }
+                // "maximum attempts reached": the scheduler tries again with this one.
+                "failed" => (id, wait.index) = (evaluation.next_eval, 0),
+                _ => return Ok(evaluation),
+            }
+        }
+    }
+
+    /// The deployment to follow: the evaluation's, or the job's latest.
+    async fn deployment(
+        &self,
+        evaluation: Option<&Evaluation>,
+        registered: bool,
+    ) -> Result<Option<(u64, Deployment)>, Reason> {
+        match evaluation.map(|evaluation| evaluation.deployment_id.as_str()) {
+            Some(id) if !id.is_empty() => {
+                match self.client.deployment(self.namespace, id, Wait::NONE).await {
+                    Ok(found) => Ok(Some(found)),
+                    Err(error) if error.is_not_found() => Ok(None),
+                    Err(error) => Err(error.into()),
+                }
+            }
+            // The scheduler has looked, and made none.
+            Some(_) if registered => Ok(None),
+            _ => {
+                let latest = self
+                    .client
+                    .latest_deployment(self.namespace, self.job, Wait::NONE);
+                let (index, deployment) = latest.await?;
+                Ok(deployment.map(|deployment| (index, deployment)))
+            }
+        }
+    }
+
+    /// Waits until the deployment has ended.
+    async fn deployed(
+        &self,
+        live: &LiveJob,
+        evaluation: Option<&Evaluation>,
+        index: u64,
+        deployment: Deployment,
+    ) -> Result<Ended, Reason> {
+        let began = evaluation.map(|evaluation| evaluation.create_index);
+        let id = deployment.id.clone();
+        let mut found = (index, deployment);
+        let (mut told, mut troubles) = (None, Diagnosis::default());
+        loop {
+            let (index, deployment) = found;
+            if deployment.job_version < live.version {
+                return Ok(Ended::NoneOfThis);
+            }
+            if deployment.job_version > live.version {
+                return Err(Reason::Replaced);
+            }
+            match deployment.status.as_str() {
+                "successful" => return Ok(Ended::Successful),
+                "failed" | "cancelled"
+                    if began.is_none_or(|began| deployment.modify_index < began) =>
+                {
+                    return Ok(Ended::FailedBefore);
+                }
+                "failed" | "cancelled" => {
+                    let Deployment {
+                        status,
+                        status_description: description,
+                        ..
+                    } = deployment;
+                    return Err(Reason::Deployment {
+                        status,
+                        description,
+                    });
+                }
+                _ => {}
+            }
+            let now = deploying(&deployment);
+            let unhealthy = deployment
+                .task_groups
+                .values()
+                .any(|group| group.unhealthy_allocs > 0);
+            let quiet = told.as_ref() == Some(&now);
+            if !quiet {
+                (self.progress)(now.clone());
+                told = Some(now);
+            }
+            if quiet || unhealthy {
+                let known = diagnose(self.client, self.namespace, self.job).await?;
+                if !known.is_empty() && known != troubles {
+                    (self.progress)(Progress::Trouble(known.clone()));
+                }
+                troubles = known;
+            }
+            let wait = Wait {
+                index,
+                time: PATIENCE,
+            };
+            found = match self.client.deployment(self.namespace, &id, wait).await {
+                Ok(found) => found,
+                Err(error) if error.is_not_found() => return Ok(Ended::NoneOfThis),
+                Err(error) => return Err(error.into()),
+            };
+        }
+    }
+
+    /// Waits until every allocation of the version runs; `hopeless` where some cannot.
+    async fn running(&self, live: &LiveJob, hopeless: Reason) -> Result<(), Reason> {
+        let desired = desired(live);
+        let mut wait = Wait {
+            index: 0,
+            time: PATIENCE,
+        };
+        let mut told = None;
+        loop {
+            let (index, all) = self
+                .client
+                .allocations(self.namespace, self.job, wait)
+                .await?;
+            if all
+                .iter()
+                .any(|allocation| allocation.job_version > live.version)
+            {
+                return Err(Reason::Replaced);
+            }
+            let of_this = |allocation: &&Allocation| {
+                allocation.job_version == live.version && allocation.desired_status == "run"
+            };
+            let current: Vec<_> = all.iter().filter(of_this).collect();
+            let count = |status: &str| current.iter().filter(|a| a.client_status == status).count();
+            let (running, pending) = (count("running"), count("pending"));
+            // The replaced ones still say "run".
+            let failed = current
+                .iter()
+                .filter(|a| a.has_ended() && a.next_allocation.is_empty());
+            let (lost, coming): (Vec<&&Allocation>, Vec<&&Allocation>) =
+                failed.partition(|a| a.followup_eval_id.is_empty());
+            let enough = desired.is_none_or(|desired| running >= desired);
+            if enough && pending == 0 && lost.is_empty() && coming.is_empty() {
+                return Ok(());
+            }
+            let stuck = matches!(hopeless, Reason::Stuck) && pending == 0;
+            if stuck || !lost.is_empty() {
+                return Err(hopeless);
+            }
+            let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+            let now = Progress::Deploying {
+                desired: number(desired.unwrap_or(current.len())),
+                placed: number(current.len()),
+                healthy: number(running),
+                unhealthy: number(coming.len()),
+            };
+            if told.as_ref() != Some(&now) {
+                (self.progress)(now.clone());
+                told = Some(now);
+            }
+            wait.index = index;
+        }
+    }
+}
+
+/// How many allocations the job shall have; `None` for system jobs, where it depends on the nodes.
+fn desired(live: &LiveJob) -> Option<usize> {
+    if live.kind == "system" {
+        return None;
+    }
+    let groups = live.json.get("TaskGroups")?.as_array()?;
+    let counts = groups.iter().map(|group| {
+        group
+            .get("Count")
+            .and_then(serde_json::Value::as_u64)
+            .unwrap_or(1)
+    });
+    usize::try_from(counts.sum::<u64>()).ok()
+}
+
+fn deploying(deployment: &Deployment) -> Progress {
+    let sum = |of: fn(&super::model::Group) -> i64| deployment.task_groups.values().map(of).sum();
+    Progress::Deploying {
+        desired: sum(|group| group.desired_total),
+        placed: sum(|group| group.placed_allocs),
+        healthy: sum(|group| group.healthy_allocs),
+        unhealthy: sum(|group| group.unhealthy_allocs),
+    }
 }
 
 impl Failure {
+    /// The failure of a caller whose time is up, with what [`diagnose`] found.
+    pub fn timed_out(namespace: &str, job: &str, diagnosis: Diagnosis) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            job: job.to_owned(),
+            reason: Reason::TimedOut,
+            diagnosis,
+        }
+    }
+
     /// What went wrong, in one line.
     pub fn summary(&self) -> String {
-        todo!()
+        let job = &self.job;
+        match &self.reason {
+            Reason::Request(error) => error.summary(),
+            Reason::Cancelled => format!("Waiting for the job {job} was interrupted"),
+            Reason::TimedOut => format!("The job {job} did not become healthy in time"),
+            Reason::Evaluation(_) => format!("Nomad could not schedule the job {job}"),
+            Reason::Deployment { .. } => format!("The job {job} did not become healthy"),
+            Reason::Stuck | Reason::Allocations => format!("The job {job} does not run"),
+            Reason::Replaced => format!("The job {job} was changed by somebody else"),
+        }
     }
 
     /// Everything known, and what to do.
     pub fn detail(&self) -> String {
-        todo!()
+        let Self { namespace, job, .. } = self;
+        let first = match &self.reason {
+            Reason::Request(error) => return format!("While waiting for the job {job}: {}", error.detail()),
+            Reason::Cancelled => {
+                return format!("The job is registered and Nomad goes on with it; the next plan and apply of {job} go on from there.");
+            }
+            Reason::Replaced => {
+                return format!("While it was waited for, another version of {job} was registered, or it was stopped. Find out who does that, then run the plan again.");
+            }
+            Reason::TimedOut => "Nomad goes on trying.".to_owned(),
+            Reason::Evaluation(description) => format!("The scheduler says: {description}."),
+            Reason::Deployment { status, description } => format!("Its deployment is {status}: {description}."),
+            Reason::Stuck => "Its last deployment failed, and Nomad tries nothing more with the same specification.".to_owned(),
+            Reason::Allocations => "Its tasks failed, and Nomad does not start them again.".to_owned(),
+        };
+        let mut lines = vec![first];
+        if self.diagnosis.is_empty() {
+            lines.push(match &self.reason {
+                Reason::TimedOut => "Its tasks run, but are not healthy yet: look at its health checks, and at `timeouts`.".to_owned(),
+                _ => "Nothing is known about its tasks.".to_owned(),
+            });
+        } else {
+            lines.push(self.diagnosis.to_string());
+        }
+        let look = match self.diagnosis.tasks.first() {
+            Some(task) => format!(
+                "nomad alloc logs -namespace {namespace} -stderr {} {}",
+                task.allocation, task.task
+            ),
+            None => format!("nomad job status -namespace {namespace} {job}"),
+        };
+        lines.push(format!("To look into it: {}", look.trim_end()));
+        lines.join("\n")
     }
 }
 
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.summary(), self.detail())
+    }
+}
+
+impl std::error::Error for Failure {}
+
 impl fmt::Display for Progress {
-    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
-        todo!()
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Progress::Scheduling => f.write_str("waiting for the scheduler"),
+            Progress::Blocked(placements) => {
+                let all: Vec<_> = placements.iter().map(ToString::to_string).collect();
+                write!(f, "waiting for room: {}", all.join(" "))
+            }
+            Progress::Deploying {
+                desired,
+                healthy,
+                unhealthy,
+                placed,
+            } => {
+                write!(
+                    f,
+                    "{healthy} of {desired} healthy ({placed} placed, {unhealthy} unhealthy)"
+                )
+            }
+            Progress::Trouble(diagnosis) => {
+                write!(f, "{}", diagnosis.to_string().replace('\n', " "))
+            }
+        }
     }
 }

@@ -42,7 +42,7 @@ fn component_out(name: &str, node: &Node) -> Value {
     let mut traits = Vec::new();
     for field in COMPONENT.fields() {
         let value = node.get(field.name);
-        if field.name == "type" || value.is_null() {
+        if field.name == "type" || is_absent(field, value) {
             continue;
         }
         if !traits::is_trait(field.name) {
@@ -65,6 +65,12 @@ fn component_out(name: &str, node: &Node) -> Value {
         "properties": properties,
         "traits": traits,
     })
+}
+
+/// No labelled block at all is the same as none.
+fn is_absent(field: &Field, node: &Node) -> bool {
+    let labelled = matches!(field.kind, Kind::Labelled(_));
+    node.is_null() || labelled && node.as_map().is_some_and(BTreeMap::is_empty)
 }
 
 fn out(field: &Field, node: &Node) -> Value {
@@ -91,7 +97,7 @@ fn out(field: &Field, node: &Node) -> Value {
 fn block_out(block: &Block, node: &Node) -> Map<String, Value> {
     let fields = block.fields().filter_map(|field| {
         let value = node.get(field.name);
-        (!value.is_null()).then(|| (field.oam.to_owned(), out(field, value)))
+        (!is_absent(field, value)).then(|| (field.oam.to_owned(), out(field, value)))
     });
     fields.collect()
 }

@@ -129,6 +129,25 @@ pub fn to_value(node: &Node, ty: &Type) -> Value {
     }
 }
 
+/// Gives a value of a block the empty maps that Terraform wants where there is no labelled block.
+pub fn complete(value: &mut Value, definition: &def::Block) {
+    let Value::Map(entries) = value else { return };
+    for field in definition.fields() {
+        let Some(entry) = entries.get_mut(field.name) else {
+            continue;
+        };
+        match &field.kind {
+            def::Kind::Single(inner) => complete(entry, inner),
+            def::Kind::Labelled(inner) => match entry {
+                Value::Null => *entry = Value::Map(BTreeMap::new()),
+                Value::Map(blocks) => blocks.values_mut().for_each(|one| complete(one, inner)),
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+}
+
 /// Puts a node at a place in a value, and makes the blocks on the way that are not there.
 pub fn put(value: &mut Value, ty: &Type, path: &oam::Path, node: &Node) {
     put_at(value, ty, &path.0, node);

@@ -8,6 +8,7 @@
 use serde_json::{Map, Value};
 
 use super::{Origin, Translation};
+use crate::nomad::job::Job;
 use crate::oam::{Node, Path, Step};
 
 /// One difference of a live job.
@@ -28,7 +29,10 @@ pub fn compare(translation: &Translation, live: &Value) -> Vec<Difference> {
     // A job of our own types always serializes; null would only show everything as different.
     let recorded = serde_json::to_value(&translation.job).unwrap_or_default();
     let mut walk = Walk {
-        job_type: &translation.job.job_type,
+        defaults: inherited(&translation.job)
+            .into_iter()
+            .chain(defaults(&translation.job.job_type))
+            .collect(),
         origins: &translation.origins,
         ranges: scaled(translation),
         found: Vec::new(),
@@ -52,7 +56,7 @@ fn scaled(translation: &Translation) -> Vec<(String, u64, u64)> {
 }
 
 struct Walk<'t> {
-    job_type: &'t str,
+    defaults: Vec<(&'static str, Value)>,
     origins: &'t [Origin],
     ranges: Vec<(String, u64, u64)>,
     found: Vec<Difference>,
@@ -60,7 +64,7 @@ struct Walk<'t> {
 
 impl Walk<'_> {
     fn value(&mut self, path: &str, recorded: &Value, live: &Value) {
-        if is_bookkeeping(path) || recorded == live || (is_empty(recorded) && is_empty(live)) {
+        if is_bookkeeping(path) || recorded == live || self.are_both_unset(path, recorded, live) {
             return;
         }
         let owned = self.origins.iter().any(|origin| origin.job_path == path);
@@ -161,11 +165,25 @@ impl Walk<'_> {
         })
     }
 
-    /// Whether a value is what Nomad fills in where nothing is set.
+    /// Nomad does not tell unset from zero, false and nothing, unless it has a default.
+    fn are_both_unset(&self, path: &str, recorded: &Value, live: &Value) -> bool {
+        if live.is_object() || !is_empty(recorded) || !is_empty(live) {
+            return false;
+        }
+        !recorded.is_null() || live.is_null() || self.default(path).is_none()
+    }
+
+    /// What Nomad fills in where nothing is set.
+    fn default(&self, path: &str) -> Option<&Value> {
+        let default = self
+            .defaults
+            .iter()
+            .find(|(pattern, _)| matches(pattern, path));
+        default.map(|(_, value)| value)
+    }
+
     fn is_default(&self, path: &str, live: &Value) -> bool {
-        defaults(self.job_type)
-            .into_iter()
-            .any(|(pattern, value)| matches(pattern, path) && *live == value)
+        self.default(path) == Some(live)
     }
 }
 
@@ -177,8 +195,7 @@ fn join(path: &str, key: &str) -> String {
     }
 }
 
-/// Null, zero, false, and whatever has nothing in it: Nomad does not tell them apart where it has
-/// no default.
+/// Null, zero, false, and whatever has nothing in it.
 fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -252,11 +269,45 @@ fn matches(pattern: &str, path: &str) -> bool {
 
 const SECOND: i64 = 1_000_000_000;
 
+/// What a task has from its group: the restart policy, where the group sets it.
+fn inherited(job: &Job) -> Vec<(&'static str, Value)> {
+    // All groups of a job of ours have the policy of the one component.
+    let policy = job
+        .task_groups
+        .iter()
+        .find_map(|group| group.restart_policy.as_ref());
+    let Some(policy) = policy else {
+        return Vec::new();
+    };
+    [
+        (
+            "TaskGroups/*/Tasks/*/RestartPolicy/Attempts",
+            policy.attempts.map(Value::from),
+        ),
+        (
+            "TaskGroups/*/Tasks/*/RestartPolicy/Interval",
+            policy.interval.map(Value::from),
+        ),
+        (
+            "TaskGroups/*/Tasks/*/RestartPolicy/Delay",
+            policy.delay.map(Value::from),
+        ),
+        (
+            "TaskGroups/*/Tasks/*/RestartPolicy/Mode",
+            policy.mode.clone().map(Value::from),
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(pattern, value)| Some((pattern, value?)))
+    .collect()
+}
+
 /// What Nomad 1.11 fills in, by the type of the job.
 fn defaults(job_type: &str) -> Vec<(&'static str, Value)> {
     let mut all: Vec<(&str, Value)> = vec![
         ("Priority", 50.into()),
         ("Region", "global".into()),
+        ("NodePool", "default".into()),
         ("TaskGroups/*/EphemeralDisk/SizeMB", 300.into()),
         ("TaskGroups/*/RestartPolicy/Delay", (15 * SECOND).into()),
         ("TaskGroups/*/RestartPolicy/Mode", "fail".into()),
@@ -278,11 +329,11 @@ fn defaults(job_type: &str) -> Vec<(&'static str, Value)> {
             "TaskGroups/*/Services/*/Checks/*/OnUpdate",
             "require_healthy".into(),
         ),
+        ("TaskGroups/*/Tasks/*/Identity/Name", "default".into()),
         (
-            "TaskGroups/*/Services/*/Checks/*/AddressMode",
-            "auto".into(),
+            "TaskGroups/*/Tasks/*/Identity/Audience",
+            vec!["nomadproject.io"].into(),
         ),
-        ("TaskGroups/*/Volumes/*/AccessMode", "".into()),
         ("TaskGroups/*/Tasks/*/KillTimeout", (5 * SECOND).into()),
         ("TaskGroups/*/Tasks/*/LogConfig/MaxFiles", 10.into()),
         ("TaskGroups/*/Tasks/*/LogConfig/MaxFileSizeMB", 10.into()),
@@ -316,40 +367,8 @@ fn defaults(job_type: &str) -> Vec<(&'static str, Value)> {
         ),
     ]);
     match job_type {
-        "service" => all.extend([
-            ("TaskGroups/*/ReschedulePolicy/Delay", (30 * SECOND).into()),
-            (
-                "TaskGroups/*/ReschedulePolicy/DelayFunction",
-                "exponential".into(),
-            ),
-            (
-                "TaskGroups/*/ReschedulePolicy/MaxDelay",
-                (3600 * SECOND).into(),
-            ),
-            ("TaskGroups/*/ReschedulePolicy/Unlimited", true.into()),
-            ("TaskGroups/*/Migrate/MaxParallel", 1.into()),
-            ("TaskGroups/*/Migrate/HealthCheck", "checks".into()),
-            ("TaskGroups/*/Migrate/MinHealthyTime", (10 * SECOND).into()),
-            (
-                "TaskGroups/*/Migrate/HealthyDeadline",
-                (300 * SECOND).into(),
-            ),
-            ("TaskGroups/*/Update/HealthCheck", "checks".into()),
-            ("TaskGroups/*/Update/HealthyDeadline", (300 * SECOND).into()),
-            ("TaskGroups/*/Update/MaxParallel", 1.into()),
-            ("TaskGroups/*/Update/MinHealthyTime", (10 * SECOND).into()),
-            (
-                "TaskGroups/*/Update/ProgressDeadline",
-                (600 * SECOND).into(),
-            ),
-            ("TaskGroups/*/Update/Stagger", (30 * SECOND).into()),
-            ("Update/MaxParallel", 1.into()),
-            ("Update/Stagger", (30 * SECOND).into()),
-            ("Update/HealthCheck", "checks".into()),
-            ("Update/HealthyDeadline", (300 * SECOND).into()),
-            ("Update/MinHealthyTime", (10 * SECOND).into()),
-            ("Update/ProgressDeadline", (600 * SECOND).into()),
-        ]),
+        "service" => all.extend(update().into_iter().chain(move_away())),
+        "system" => all.extend(update()),
         "batch" => all.extend([
             ("TaskGroups/*/ReschedulePolicy/Attempts", 1.into()),
             ("TaskGroups/*/ReschedulePolicy/Delay", (5 * SECOND).into()),
@@ -365,4 +384,42 @@ fn defaults(job_type: &str) -> Vec<(&'static str, Value)> {
         _ => {}
     }
     all
+}
+
+fn update() -> Vec<(&'static str, Value)> {
+    vec![
+        ("TaskGroups/*/Update/HealthCheck", "checks".into()),
+        ("TaskGroups/*/Update/HealthyDeadline", (300 * SECOND).into()),
+        ("TaskGroups/*/Update/MaxParallel", 1.into()),
+        ("TaskGroups/*/Update/MinHealthyTime", (10 * SECOND).into()),
+        (
+            "TaskGroups/*/Update/ProgressDeadline",
+            (600 * SECOND).into(),
+        ),
+        ("TaskGroups/*/Update/Stagger", (30 * SECOND).into()),
+        ("Update/MaxParallel", 1.into()),
+        ("Update/Stagger", (30 * SECOND).into()),
+    ]
+}
+
+fn move_away() -> Vec<(&'static str, Value)> {
+    vec![
+        ("TaskGroups/*/ReschedulePolicy/Delay", (30 * SECOND).into()),
+        (
+            "TaskGroups/*/ReschedulePolicy/DelayFunction",
+            "exponential".into(),
+        ),
+        (
+            "TaskGroups/*/ReschedulePolicy/MaxDelay",
+            (3600 * SECOND).into(),
+        ),
+        ("TaskGroups/*/ReschedulePolicy/Unlimited", true.into()),
+        ("TaskGroups/*/Migrate/MaxParallel", 1.into()),
+        ("TaskGroups/*/Migrate/HealthCheck", "checks".into()),
+        ("TaskGroups/*/Migrate/MinHealthyTime", (10 * SECOND).into()),
+        (
+            "TaskGroups/*/Migrate/HealthyDeadline",
+            (300 * SECOND).into(),
+        ),
+    ]
 }

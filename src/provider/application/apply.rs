@@ -371,14 +371,6 @@ impl<'a> Work<'a> {
             tracing::info!(job = job.id, "{progress}");
         };
         let healthy = async {
-            let before;
-            let registered = match registered {
-                Some(registered) => registered,
-                None => {
-                    before = registered_before(clients, namespace, &job.id).await?;
-                    &before
-                }
-            };
             let nomad = &clients.nomad;
             let healthy =
                 watch::until_healthy(nomad, namespace, &job.id, registered, cancel, progress);
@@ -490,24 +482,6 @@ impl<'a> Work<'a> {
             ("stopped", false.into()),
         ])
     }
-}
-
-/// The last registration of a job, as far as a watch needs it.
-async fn registered_before(
-    clients: &Clients,
-    namespace: &str,
-    id: &str,
-) -> Result<Registered, Diagnostic> {
-    let evaluations = clients.nomad.evaluations(namespace, id).await;
-    let evaluations = evaluations.map_err(|error| failure::nomad(&error))?;
-    let last = evaluations
-        .into_iter()
-        .max_by_key(|evaluation| evaluation.create_index);
-    Ok(Registered {
-        eval_id: last.map(|evaluation| evaluation.id),
-        job_modify_index: 0,
-        warnings: None,
-    })
 }
 
 /// Why a job is not healthy when the time is up. Finding out has a time of its own.

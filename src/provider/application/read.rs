@@ -10,7 +10,7 @@ use super::config;
 use super::private::{Private, Seen};
 use super::{destroy, failure};
 use crate::nomad::LiveJob;
-use crate::oam::{self, Node};
+use crate::oam::{self, Node, def};
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
 use crate::protocol::resource::{ReadRequest, ReadResponse};
 use crate::protocol::value::{Type, Value};
@@ -177,6 +177,7 @@ fn base(recorded: &Node, before: &Value, ty: &Type) -> Value {
     }
     let mut state = convert::to_value(recorded, ty);
     set(&mut state, "timeouts", before.get("timeouts").clone());
+    convert::complete(&mut state, def::application());
     state
 }
 

@@ -1,0 +1,185 @@
+//! The golden jobs on the real Nomad: it accepts them, what it makes of them is no drift, and what
+//! somebody else makes of them is.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+#[path = "golden/mod.rs"]
+mod golden;
+#[path = "support/mod.rs"]
+mod support;
+
+use oam_provider::translate::drift;
+use serde_json::{Value, json};
+
+/// Fields of a live job that only the server writes, or that say nothing of the job.
+const BOOKKEEPING: [&str; 17] = [
+    "/CreateIndex",
+    "/ModifyIndex",
+    "/JobModifyIndex",
+    "/SubmitTime",
+    "/Version",
+    "/Stable",
+    "/Status",
+    "/StatusDescription",
+    "/NomadTokenID",
+    "/ConsulToken",
+    "/ConsulNamespace",
+    "/VaultToken",
+    "/VaultNamespace",
+    "/Dispatched",
+    "/DispatchIdempotencyToken",
+    "/VersionTag",
+    "/TaskGroups/0/Scaling/",
+];
+
+#[test]
+fn nomad_accepts_every_golden_job() {
+    let nomad = &support::servers().nomad;
+    for case in golden::cases() {
+        for translation in golden::translate(&case) {
+            let answer = nomad.post("/v1/validate/job", &json!({ "Job": translation.job }));
+            let answer = answer.json();
+            assert_eq!(
+                answer["ValidationErrors"],
+                Value::Null,
+                "{}: {answer}",
+                case.name
+            );
+            assert_eq!(answer["Error"], "", "{}: {answer}", case.name);
+            assert_eq!(answer["Warnings"], "", "{}: {answer}", case.name);
+        }
+    }
+}
+
+#[test]
+fn what_nomad_makes_of_a_job_is_no_drift_and_every_other_change_is() {
+    let nomad = &support::servers().nomad;
+    nomad.namespace("live");
+    let mut tried = 0;
+    for case in golden::cases() {
+        for mut translation in golden::translate(&case) {
+            let id = format!("live-{}", translation.job.id);
+            translation.job.namespace = "live".to_owned();
+            translation.job.name.clone_from(&id);
+            translation.job.id = id;
+            nomad.register(&serde_json::to_value(&translation.job).unwrap());
+            let live = nomad.job("live", &translation.job.id).unwrap();
+            let found = drift::compare(&translation, &live);
+            assert_eq!(found, Vec::new(), "{}", translation.job.id);
+
+            for (change, changed) in changes(&live) {
+                let found = drift::compare(&translation, &changed);
+                // A count that an autoscaler may choose is its own business.
+                let scaled = change.ends_with("/Count") && case.name == "scaler";
+                assert!(
+                    scaled || !found.is_empty(),
+                    "{}: {change}",
+                    translation.job.id
+                );
+                tried += 1;
+            }
+            nomad.stop("live", &translation.job.id, true);
+        }
+    }
+    println!("{tried} changes of live jobs were all found");
+    assert!(tried > 500, "{tried}");
+}
+
+/// The live job with one thing changed, in every way that is tried.
+fn changes(live: &Value) -> Vec<(String, Value)> {
+    let mut all = Vec::new();
+    let mut leaves = Vec::new();
+    walk(live, String::new(), &mut leaves);
+    for pointer in leaves {
+        if BOOKKEEPING.iter().any(|field| pointer.starts_with(field)) && !pointer.ends_with("/Min")
+        {
+            continue;
+        }
+        let mut changed = live.clone();
+        let place = changed.pointer_mut(&pointer).unwrap();
+        *place = match &*place {
+            Value::Bool(value) => (!value).into(),
+            Value::Number(number) => (number.as_i64().unwrap_or_default() + 7).into(),
+            Value::String(text) => format!("{text}x").into(),
+            other => panic!("{other} is no leaf"),
+        };
+        all.push((pointer, changed));
+    }
+    let constraint = json!({ "LTarget": "${attr.kernel.name}", "RTarget": "x", "Operand": "=" });
+    let affinity =
+        json!({ "LTarget": "${node.class}", "RTarget": "x", "Operand": "=", "Weight": 5 });
+    let template = json!({ "EmbeddedTmpl": "x", "DestPath": "local/x", "ChangeMode": "restart" });
+    let task = json!({ "Name": "second", "Driver": "raw_exec", "Config": { "command": "true" } });
+    for (list, item) in [
+        ("/Constraints", &constraint),
+        ("/TaskGroups/0/Constraints", &constraint),
+        ("/TaskGroups/0/Tasks/0/Constraints", &constraint),
+        ("/Affinities", &affinity),
+        (
+            "/TaskGroups/0/Spreads",
+            &json!({ "Attribute": "${node.dc}", "Weight": 50 }),
+        ),
+        ("/TaskGroups/0/Tasks/0/Templates", &template),
+        (
+            "/TaskGroups/0/Tasks/0/Artifacts",
+            &json!({ "GetterSource": "x" }),
+        ),
+        ("/TaskGroups/0/Tasks", &task),
+        (
+            "/TaskGroups",
+            &json!({ "Name": "second", "Count": 1, "Tasks": [task] }),
+        ),
+        (
+            "/TaskGroups/0/Services",
+            &json!({ "Name": "second", "Provider": "consul" }),
+        ),
+    ] {
+        let mut changed = live.clone();
+        let (parent, name) = list.rsplit_once('/').unwrap();
+        let place = &mut changed.pointer_mut(parent).unwrap()[name];
+        if place.is_null() {
+            *place = json!([]);
+        }
+        place.as_array_mut().unwrap().push(item.clone());
+        all.push((format!("{list}: one more"), changed));
+    }
+    for (place, value) in [
+        ("/Stop", json!(true)),
+        ("/Meta/extra", json!("x")),
+        ("/TaskGroups/0/Tasks/0/Env", json!({ "EXTRA": "x" })),
+        ("/TaskGroups/0/Tasks/0/User", json!("nobody")),
+        ("/TaskGroups/0/Tasks/0/Config/extra", json!("x")),
+        (
+            "/TaskGroups/0/Tasks/0/Lifecycle",
+            json!({ "Hook": "prestart", "Sidecar": false }),
+        ),
+        ("/TaskGroups/0/Tasks", json!([])),
+        ("/TaskGroups", json!([])),
+        ("/NodePool", json!("other")),
+        ("/Datacenters", json!(["dc9"])),
+    ] {
+        let mut changed = live.clone();
+        let (parent, name) = place.rsplit_once('/').unwrap();
+        changed.pointer_mut(parent).unwrap()[name] = value;
+        all.push((place.to_owned(), changed));
+    }
+    all
+}
+
+fn walk(value: &Value, pointer: String, leaves: &mut Vec<String>) {
+    match value {
+        Value::Null => {}
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                walk(item, format!("{pointer}/{index}"), leaves);
+            }
+        }
+        Value::Object(entries) => {
+            for (key, item) in entries {
+                let key = key.replace('~', "~0").replace('/', "~1");
+                walk(item, format!("{pointer}/{key}"), leaves);
+            }
+        }
+        _ => leaves.push(pointer),
+    }
+}
