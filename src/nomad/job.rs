@@ -116,8 +116,9 @@ pub struct Port {
     /// The number on the node, where it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<u16>,
-    /// The number inside the network of the tasks.
-    pub to: u16,
+    /// The number inside the tasks' own network, where they have one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<u16>,
 }
 
 /// A service in Consul.

@@ -256,11 +256,13 @@ impl<'a> Draft<'a> {
             return;
         }
         let mut network = Network::default();
+        // In the host's network nothing is mapped, and NOMAD_PORT_<label> would be the wrong port.
+        let mapped = self.task.driver == "docker";
         for (label, port) in ports {
             let made = Port {
                 label: label.clone(),
                 value: port.expose.then_some(port.port),
-                to: port.port,
+                to: mapped.then_some(port.port),
             };
             let path = self.path.field("port").key(label).field("port");
             if port.expose {
@@ -269,12 +271,15 @@ impl<'a> Draft<'a> {
                 self.group_origin(&place, path, Inverse::Number);
             } else {
                 network.dynamic_ports.push(made);
+                if !mapped {
+                    continue;
+                }
                 let place = format!("Networks/0/DynamicPorts/{label}/To");
                 self.group_origin(&place, path, Inverse::Number);
             }
         }
         self.group.networks.push(network);
-        if self.task.driver == "docker" {
+        if mapped {
             let labels: Vec<_> = ports.keys().cloned().collect();
             self.task.config.insert("ports", labels.into());
         }
