@@ -14,7 +14,7 @@ resource "oam_application" "page" {
     type    = "webservice"
     driver  = "raw_exec"
     command = ["/bin/sh", "-c"]
-    args    = ["exec python3 -m http.server $NOMAD_HOST_PORT_http --bind 127.0.0.1 --directory $NOMAD_TASK_DIR"]
+    args    = ["exec python3 -m http.server $NOMAD_PORT_http --bind 127.0.0.1 --directory $NOMAD_TASK_DIR"]
 
     port "http" {
       port = 8080
