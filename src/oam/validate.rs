@@ -327,7 +327,7 @@ fn program(node: &Node, path: &Path, problems: &mut Vec<Problem>) {
             "The driver `docker` needs an `image`.",
         )),
         Some(driver @ ("exec" | "raw_exec")) if !empty(image) => problems.push(Problem::error(
-            path.field("driver"),
+            path.field("image"),
             "An image without Docker",
             format!("The driver `{driver}` runs a `command`, not an image. Remove one of them."),
         )),
