@@ -128,6 +128,7 @@ impl Workspace {
                 self.folder.path().join(".terraformrc"),
             )
             .env("HOME", self.folder.path())
+            .env("TMPDIR", self.folder.path())
             .env("TF_IN_AUTOMATION", "1")
             .env("TF_INPUT", "0")
             .env("CHECKPOINT_DISABLE", "1")
