@@ -12,7 +12,7 @@ use oam_provider::translate::drift;
 use serde_json::{Value, json};
 
 /// Fields of a live job that only the server writes, or that say nothing of the job.
-const BOOKKEEPING: [&str; 17] = [
+const BOOKKEEPING: [&str; 18] = [
     "/CreateIndex",
     "/ModifyIndex",
     "/JobModifyIndex",
@@ -29,6 +29,8 @@ const BOOKKEEPING: [&str; 17] = [
     "/Dispatched",
     "/DispatchIdempotencyToken",
     "/VersionTag",
+    // An agent sees the jobs of its own region alone.
+    "/Region",
     "/TaskGroups/0/Scaling/",
 ];
 
