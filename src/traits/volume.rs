@@ -25,6 +25,7 @@ pub const DEFINITION: Definition = Definition {
     applies_to: EVERY_TYPE,
     why_not: "",
     check,
+    unset: |_| {},
     parse: |json| Ok(Box::new(Volumes(serde_json::from_value(json)?))),
 };
 

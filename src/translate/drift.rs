@@ -577,6 +577,19 @@ mod tests {
     }
 
     #[test]
+    fn a_count_is_the_scalers_even_without_one() {
+        let web = web(&json!({}));
+        let mut live = serde_json::to_value(&web.job).unwrap();
+        live["TaskGroups"][0]["Count"] = json!(3);
+        let [difference] = compare(&web, &live).try_into().unwrap();
+        let replicas = Path::component("web").field("scaler").field("replicas");
+        assert_eq!(
+            difference.attribute,
+            Some((replicas, Node::from(&json!(3))))
+        );
+    }
+
+    #[test]
     fn a_second_thing_of_the_same_name_is_drift() {
         let web = web(&json!({}));
         for (place, name) in [
