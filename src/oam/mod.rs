@@ -8,6 +8,7 @@
 pub mod application;
 pub mod def;
 mod document;
+mod limits;
 mod node;
 mod path;
 mod problem;
@@ -48,6 +49,7 @@ pub fn validate(application: &Node) -> Vec<Problem> {
     }
     for (name, component) in components.as_map().into_iter().flatten() {
         validate::component(application, name, component, &mut problems);
+        limits::component(application, name, component, &mut problems);
     }
     problems
 }
