@@ -1,11 +1,16 @@
 //! Deleting an application: first its jobs, then its record.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use super::config;
+use futures_util::future::try_join_all;
+use tokio::time::{Instant, timeout_at};
+
+use super::config::{self, Operation};
 use super::failure;
 use super::private::Private;
-use crate::nomad::LiveJob;
+use crate::http;
+use crate::nomad::{Allocation, LiveJob, Wait};
 use crate::oam;
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
 use crate::protocol::resource::{ApplyRequest, ApplyResponse, Context};
@@ -42,6 +47,8 @@ async fn destroyed(
     let Some(key) = config::key(prior) else {
         return Ok(Vec::new());
     };
+    let timeout = config::timeout(prior, Operation::Delete).map_err(|d| (None, vec![d]))?;
+    let deadline = Instant::now() + timeout;
     let namespace = config::target(clients, key.tenant()).namespace;
     let job = |(component, id)| {
         let job = JobRecord {
@@ -106,12 +113,59 @@ async fn destroyed(
             }
         }
     }
+    diagnostics.extend(until_stopped(clients, cx, &jobs, deadline).await);
     match clients.store.remove(held).await {
         Ok(()) => Ok(diagnostics),
         Err(error) => {
             diagnostics.push(failure::store(&error));
             Err((None, diagnostics))
         }
+    }
+}
+
+/// Waits until no task of the jobs runs any more, so that what comes next finds their ports and
+/// volumes free. Warns where that takes too long: the jobs are gone from Nomad all the same.
+async fn until_stopped(
+    clients: &Clients,
+    cx: &Context,
+    jobs: &BTreeMap<String, JobRecord>,
+    deadline: Instant,
+) -> Option<Diagnostic> {
+    let stopped = jobs
+        .values()
+        .map(|job| stopped(clients, &job.namespace, &job.id));
+    let all = timeout_at(deadline, try_join_all(stopped));
+    let warning = |why: String| {
+        Diagnostic::warning(
+            "Tasks may still be stopping",
+            format!(
+                "The jobs are purged, but whether their tasks have ended is not known: {why}. \
+                 Nomad goes on stopping them."
+            ),
+        )
+    };
+    match cx.cancel.run_until_cancelled(all).await {
+        Some(Ok(Ok(_))) => None,
+        Some(Ok(Err(error))) => Some(warning(error.summary())),
+        Some(Err(_)) => Some(warning(
+            "the time for it (`timeouts.delete`) is over".to_owned(),
+        )),
+        None => Some(warning("the apply was stopped".to_owned())),
+    }
+}
+
+async fn stopped(clients: &Clients, namespace: &str, id: &str) -> Result<(), http::Error> {
+    let mut wait = Wait::NONE;
+    loop {
+        let (index, allocations) = clients.nomad.allocations(namespace, id, wait).await?;
+        if allocations.iter().all(Allocation::has_ended) {
+            return Ok(());
+        }
+        tracing::info!(job = id, "waiting for its tasks to end");
+        wait = Wait {
+            index,
+            time: Duration::from_secs(30),
+        };
     }
 }
 
