@@ -230,7 +230,7 @@ impl Client {
         let url = address(endpoint, &request).map_err(fail)?;
         let built = match built.get_or_init(|| build(endpoint)) {
             Ok(built) => built,
-            Err(error) => return Err(fail(Kind::Setup(error.clone()))),
+            Err(error) => return Err(fail(Kind::Setup(Box::new(error.clone())))),
         };
         let mut attempt = 1;
         loop {

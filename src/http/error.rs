@@ -29,7 +29,7 @@ pub struct Error {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
     /// A certificate, key or token file cannot be used; nothing was sent.
-    Setup(SettingsError),
+    Setup(Box<SettingsError>),
     /// No connection: refused, no such host, no route. Nothing was sent.
     Unreachable {
         /// The system's reason.

@@ -343,11 +343,12 @@ impl Client {
             request
         };
         let answer = self.http.send(request).await?;
-        // An index that went backwards (a restored cluster) starts over.
+        // An index that went backwards (a restored cluster) starts over, and 1 is the least that a
+        // query can block on, so that no loop spins on a table that is still empty.
         let index = answer
             .index()
             .filter(|index| *index >= wait.index)
-            .unwrap_or(0);
+            .unwrap_or(1);
         Ok((index, answer.json()?))
     }
 

@@ -89,13 +89,8 @@ pub enum Reason {
     TimedOut,
     /// The scheduler gave up on the job, with its description of why.
     Evaluation(String),
-    /// The deployment ended without health, with Nomad's description of why.
-    Deployment {
-        /// `failed` or `cancelled`.
-        status: String,
-        /// Nomad's description.
-        description: String,
-    },
+    /// The deployment failed, with Nomad's description of why.
+    Deployment(String),
     /// The job's deployment had failed before this watch, and its allocations do not all run. Nomad
     /// starts nothing new for this version.
     Stuck,
@@ -216,10 +211,7 @@ impl<P: Fn(Progress) + Send + Sync> Watch<'_, P> {
         if !unplaced.is_empty() && live.kind == "service" {
             (self.progress)(Progress::Blocked(unplaced.clone()));
         }
-        let ended = match self
-            .deployment(evaluation.as_ref(), registered.is_some())
-            .await?
-        {
+        let ended = match self.deployment(evaluation.as_ref()).await? {
             Some((index, deployment)) => {
                 self.deployed(&live, evaluation.as_ref(), index, deployment)
                     .await?
@@ -266,7 +258,6 @@ impl<P: Fn(Progress) + Send + Sync> Watch<'_, P> {
     async fn deployment(
         &self,
         evaluation: Option<&Evaluation>,
-        registered: bool,
     ) -> Result<Option<(u64, Deployment)>, Reason> {
         match evaluation.map(|evaluation| evaluation.deployment_id.as_str()) {
             Some(id) if !id.is_empty() => {
@@ -277,7 +268,9 @@ impl<P: Fn(Progress) + Send + Sync> Watch<'_, P> {
                 }
             }
             // The scheduler has looked, and made none.
-            Some(_) if registered => Ok(None),
+            Some(_) if evaluation.is_some_and(|evaluation| evaluation.status == "complete") => {
+                Ok(None)
+            }
             _ => {
                 let latest = self
                     .client
@@ -315,17 +308,9 @@ impl<P: Fn(Progress) + Send + Sync> Watch<'_, P> {
                 {
                     return Ok(Ended::FailedBefore);
                 }
-                "failed" | "cancelled" => {
-                    let Deployment {
-                        status,
-                        status_description: description,
-                        ..
-                    } = deployment;
-                    return Err(Reason::Deployment {
-                        status,
-                        description,
-                    });
-                }
+                // By a newer version, or because the job was stopped.
+                "cancelled" => return Err(Reason::Replaced),
+                "failed" => return Err(Reason::Deployment(deployment.status_description)),
                 _ => {}
             }
             let now = deploying(&deployment);
@@ -354,6 +339,14 @@ impl<P: Fn(Progress) + Send + Sync> Watch<'_, P> {
                 Err(error) if error.is_not_found() => return Ok(Ended::NoneOfThis),
                 Err(error) => return Err(error.into()),
             };
+        }
+    }
+
+    /// Looks whether the job is still there in this version.
+    async fn still(&self, version: u64) -> Result<(), Reason> {
+        match self.client.job(self.namespace, self.job).await? {
+            Some(live) if live.version == version && !live.stop => Ok(()),
+            _ => Err(Reason::Replaced),
         }
     }
 
@@ -403,7 +396,9 @@ impl<P: Fn(Progress) + Send + Sync> Watch<'_, P> {
                 healthy: number(running),
                 unhealthy: number(coming.len()),
             };
-            if told.as_ref() != Some(&now) {
+            if told.as_ref() == Some(&now) {
+                self.still(live.version).await?;
+            } else {
                 (self.progress)(now.clone());
                 told = Some(now);
             }
@@ -456,7 +451,7 @@ impl Failure {
             Reason::Cancelled => format!("Waiting for the job {job} was interrupted"),
             Reason::TimedOut => format!("The job {job} did not become healthy in time"),
             Reason::Evaluation(_) => format!("Nomad could not schedule the job {job}"),
-            Reason::Deployment { .. } => format!("The job {job} did not become healthy"),
+            Reason::Deployment(_) => format!("The job {job} did not become healthy"),
             Reason::Stuck | Reason::Allocations => format!("The job {job} does not run"),
             Reason::Replaced => format!("The job {job} was changed by somebody else"),
         }
@@ -475,7 +470,7 @@ impl Failure {
             }
             Reason::TimedOut => "Nomad goes on trying.".to_owned(),
             Reason::Evaluation(description) => format!("The scheduler says: {description}."),
-            Reason::Deployment { status, description } => format!("Its deployment is {status}: {description}."),
+            Reason::Deployment(description) => format!("Nomad says of its deployment: {description}."),
             Reason::Stuck => "Its last deployment failed, and Nomad tries nothing more with the same specification.".to_owned(),
             Reason::Allocations => "Its tasks failed, and Nomad does not start them again.".to_owned(),
         };

@@ -20,7 +20,7 @@ pub enum StoreError {
         /// Which application.
         key: ApplicationKey,
         /// Who holds it.
-        operation: Option<Operation>,
+        operation: Option<Box<Operation>>,
     },
     /// There is a record where none was expected.
     Exists {

@@ -337,7 +337,8 @@ impl Store {
                     let operation = consul
                         .get(&path)
                         .await?
-                        .and_then(|entry| holder(key, &entry));
+                        .and_then(|entry| holder(key, &entry))
+                        .map(Box::new);
                     return Err(StoreError::Busy {
                         key: key.clone(),
                         operation,
