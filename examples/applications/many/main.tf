@@ -7,13 +7,9 @@ terraform {
 
 provider "oam" {}
 
-variable "jobs" {
-  description = "What to run, and when."
-  type = map(object({
-    schedule = string
-    command  = list(string)
-  }))
-  default = {
+# Labels must be known at once, so what they come from is a local value and not a variable.
+locals {
+  jobs = {
     clean = { schedule = "0 4 * * *", command = ["/bin/echo", "cleaned"] }
     count = { schedule = "@hourly", command = ["/bin/date"] }
   }
@@ -23,7 +19,7 @@ resource "oam_application" "many" {
   name = "many"
 
   dynamic "component" {
-    for_each = var.jobs
+    for_each = local.jobs
     labels   = [component.key]
     content {
       type     = "cron-task"
