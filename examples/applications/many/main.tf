@@ -1,4 +1,5 @@
-# Components from a map, one block for all of them.
+# Components from a map, one block for all of them. The labels of blocks have to be known when the
+# configuration is validated, so the map is a local value and not a variable.
 terraform {
   required_providers {
     oam = { source = "oam/oam" }
@@ -7,7 +8,6 @@ terraform {
 
 provider "oam" {}
 
-# Labels must be known at once, so what they come from is a local value and not a variable.
 locals {
   jobs = {
     clean = { schedule = "0 4 * * *", command = ["/bin/echo", "cleaned"] }
