@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use oam_provider::consul::Check;
 use oam_provider::http::Kind;
 use oam_provider::nomad::watch::{Failure, Healthy, Progress, Reason, diagnose, until_healthy};
 use oam_provider::nomad::{Client, Enforce, Registered};
@@ -10,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::support::proxy::{Action, Gate, Proxy};
 use super::support::{Servers, servers};
-use super::{LIMIT, nomad_at};
+use super::{LIMIT, consul_at, nomad_at};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -286,6 +287,15 @@ async fn a_check_that_never_passes_is_told() {
             "healthy_deadline",
         ],
     );
+    let checks = consul_at(&servers().consul.address)
+        .checks("w-check")
+        .await
+        .unwrap();
+    let found = |check: &Check| {
+        let task = &failure.diagnosis.tasks[0];
+        check.status == "critical" && check.service_id.contains(&task.allocation)
+    };
+    assert!(checks.iter().any(found), "{checks:?}");
 }
 
 #[tokio::test]
