@@ -404,6 +404,21 @@ async fn certificates() {
             (result, advice) => panic!("{advice:?}: {result:?}"),
         }
     }
+    // The system's roots do not know this CA; where the system has none, that is told instead.
+    let settings = Settings {
+        address: Some(address.clone()),
+        tls_server_name: Some("nomad.example".to_owned()),
+        ..Settings::default()
+    };
+    let error = Client::new(endpoint(settings))
+        .send(read())
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error.kind, Kind::Tls { .. } | Kind::Setup(_)),
+        "{error:?}"
+    );
+    assert!(error.detail().contains("`ca_file` or `ca_pem`"), "{error}");
     let settings = Settings {
         address: Some(address),
         skip_verify: Some(true),

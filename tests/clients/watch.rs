@@ -209,6 +209,9 @@ fn constraint() -> Value {
 async fn a_task_that_cannot_start_is_told() {
     let client = client(servers());
     let mut job = job("w-no-command", "service", "");
+    job["TaskGroups"][0]["ReschedulePolicy"] = json!({
+        "Unlimited": true, "Delay": 8 * SECOND, "DelayFunction": "constant", "MaxDelay": 0,
+    });
     job["TaskGroups"][0]["Tasks"][0]["Config"] = json!({ "command": "/no/such/command" });
     let watched = run(&client, &job).await;
     let trouble = watched.progress.iter().any(|step| match step {
@@ -246,6 +249,25 @@ async fn a_task_that_cannot_start_is_told() {
     assert_told(&failure, &["could not be found", "tries nothing more"]);
     let failure = watch(&client, "w-no-command", None).await.failure();
     assert!(matches!(failure.reason, Reason::Stuck), "{failure:?}");
+
+    // Purged and registered again, as the advice says, it is tried anew.
+    client
+        .deregister("default", "w-no-command", true)
+        .await
+        .unwrap();
+    let failure = run(&client, &job).await.failure();
+    assert!(
+        matches!(failure.reason, Reason::Deployment(_)),
+        "{failure:?}"
+    );
+
+    // A new version with the same task: Nomad starts it when the failed one is due again.
+    job["Meta"] = json!({ "changed": "yes" });
+    let failure = run(&client, &job).await.failure();
+    assert!(
+        matches!(failure.reason, Reason::Deployment(_)),
+        "{failure:?}"
+    );
 }
 
 #[tokio::test]
