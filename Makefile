@@ -2,13 +2,14 @@
 # Where no Nomad, Consul, Terraform or OpenTofu is on PATH, tools/servers builds them, once.
 CARGO ?= cargo
 
-.PHONY: help demo build release test test-opentofu fmt lint servers bench
+.PHONY: help demo build docs release test test-opentofu fmt lint servers bench
 help:
 	@echo 'make demo           build the provider, run an application with it on real servers, take all away again'
 	@echo 'make test           all tests, the ones against the real servers included'
 	@echo 'make test-opentofu  the acceptance tests again, with OpenTofu'
 	@echo 'make build          the provider for debugging'
 	@echo 'make release        the provider as it ships'
+	@echo 'make docs           write the reference pages and the golden jobs anew'
 	@echo 'make fmt lint       format; check the format and every lint'
 	@echo 'make bench          the figures: start, memory, translation, requests'
 
@@ -32,6 +33,9 @@ test: servers
 test-opentofu: servers
 	@tools/servers opentofu
 	OAM_TEST_CLI=opentofu RUST_TEST_THREADS=$${RUST_TEST_THREADS:-6} $(CARGO) test --no-fail-fast --test acceptance --test examples
+
+docs:
+	UPDATE_DOCS=1 UPDATE_GOLDEN=1 $(CARGO) test --test docs --test golden
 
 fmt:
 	$(CARGO) fmt

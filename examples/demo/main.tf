@@ -21,7 +21,7 @@ variable "greeting" {
 
 locals {
   # Nomad says in the environment where to listen.
-  serve = var.image == null ? "python3 -m http.server $NOMAD_HOST_PORT_http --bind 127.0.0.1 --directory $NOMAD_TASK_DIR" : "busybox httpd -f -p $NOMAD_PORT_http -h $NOMAD_TASK_DIR"
+  serve = var.image == null ? "python3 -m http.server $NOMAD_PORT_http --bind 127.0.0.1 --directory $NOMAD_TASK_DIR" : "busybox httpd -f -p $NOMAD_PORT_http -h $NOMAD_TASK_DIR"
 }
 
 resource "oam_application" "demo" {

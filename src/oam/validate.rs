@@ -43,9 +43,10 @@ pub fn block(definition: &Block, node: &Node, path: &Path, problems: &mut Vec<Pr
     }
 }
 
+/// At the missing field itself, which Terraform shows as the first line of the block.
 fn missing(definition: &Block, field: &Field, path: &Path) -> Problem {
     Problem::error(
-        path.clone(),
+        path.field(field.name),
         format!("Missing {:?}", field.name),
         format!("`{}` needs it: {}", definition.name, field.doc),
     )
@@ -59,7 +60,7 @@ fn check(field: &Field, value: &Node, path: &Path, problems: &mut Vec<Problem>) 
             for (label, node) in entries {
                 let path = path.key(label);
                 if !is_label(label) {
-                    problems.push(not_a_label(&path, label));
+                    problems.push(not_a_label(&path.field(inner.label), label));
                 }
                 block(inner, node, &path, problems);
             }
@@ -265,7 +266,7 @@ pub fn component(application: &Node, name: &str, node: &Node, problems: &mut Vec
         let id = super::job_id(application, name);
         if id.len() > 128 {
             problems.push(Problem::error(
-                path.clone(),
+                path.field("name"),
                 "Name too long",
                 format!("The job would be named {id:?}, which is longer than 128 characters."),
             ));
@@ -285,6 +286,7 @@ pub fn component(application: &Node, name: &str, node: &Node, problems: &mut Vec
             }
             if !definition.applies_to.contains(&kind) {
                 problems.push(does_not_apply(definition, node, &path));
+                continue;
             }
             (definition.check)(node, &path, problems);
         }
@@ -312,13 +314,8 @@ fn program(node: &Node, path: &Path, problems: &mut Vec<Problem>) {
         _ => false,
     };
     if empty(image) && empty(command) {
-        let place = if image.is_null() {
-            path.clone()
-        } else {
-            path.field("image")
-        };
         problems.push(Problem::error(
-            place,
+            path.field("image"),
             "Nothing to run",
             "A component needs an `image` for Docker, or a `command` for the `exec` driver.",
         ));
@@ -354,7 +351,7 @@ fn schedule(kind: Option<ComponentType>, node: &Node, path: &Path, problems: &mu
     if kind == ComponentType::CronTask {
         if node.get("schedule").is_null() {
             problems.push(Problem::error(
-                path.clone(),
+                path.field("schedule"),
                 "Missing \"schedule\"",
                 "A component of type `cron-task` needs a `schedule`, such as `0 3 * * *`.",
             ));
@@ -383,7 +380,7 @@ fn ports(kind: Option<ComponentType>, node: &Node, path: &Path, problems: &mut V
     };
     if none && kind == Some(ComponentType::Webservice) {
         problems.push(Problem::error(
-            path.clone(),
+            path.field("port"),
             "Missing \"port\"",
             "A component of type `webservice` serves at least one `port`. One that serves none is \
              a `worker`.",
@@ -394,7 +391,7 @@ fn ports(kind: Option<ComponentType>, node: &Node, path: &Path, problems: &mut V
         let path = path.field("port").key(label);
         // Nomad passes it to the task as NOMAD_PORT_<label>.
         if label.len() > 40 {
-            problems.push(not_a_label(&path, label));
+            problems.push(not_a_label(&path.field("name"), label));
         }
         let Some(number) = port.get("port").as_i64() else {
             continue;

@@ -59,9 +59,22 @@ fn plain(kind: &def::Kind) -> Type {
     match kind {
         def::Kind::Bool => Type::Bool,
         def::Kind::Integer { .. } => Type::Number,
-        def::Kind::StringList => Type::List(Box::new(Type::String)),
+        def::Kind::StringList | def::Kind::WordList => Type::List(Box::new(Type::String)),
         def::Kind::StringMap => Type::Map(Box::new(Type::String)),
-        _ => Type::String,
+        def::Kind::String
+        | def::Kind::Cpu
+        | def::Kind::Memory
+        | def::Kind::Duration
+        | def::Kind::Enum(_)
+        | def::Kind::Cron
+        | def::Kind::Label
+        | def::Kind::Tenant
+        | def::Kind::Host
+        | def::Kind::AbsolutePath
+        | def::Kind::Word
+        // Blocks have no type of their own here: `block` sees to them.
+        | def::Kind::Single(_)
+        | def::Kind::Labelled(_) => Type::String,
     }
 }
 

@@ -118,7 +118,11 @@ fn check(component: &Node, path: &Path, problems: &mut Vec<Problem>) {
         problems.push(Problem::error(
             path.field("replicas"),
             format!("{replicas} replicas are outside the range"),
-            "`replicas` must be between `min` and `max`. Change one of them.",
+            format!(
+                "`replicas` must be between `min` ({}) and `max` ({}). Change one of them.",
+                min.unwrap_or(1),
+                max.map_or("none".to_owned(), |max| max.to_string()),
+            ),
         ));
     }
 }

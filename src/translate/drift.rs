@@ -41,6 +41,18 @@ pub fn compare(translation: &Translation, live: &Value) -> Vec<Difference> {
     walk.found
 }
 
+/// How many instances a live job has, where an autoscaler may say and has kept to its range.
+pub fn scaled_count(translation: &Translation, live: &Value) -> Option<u64> {
+    let group = translation.job.task_groups.first()?;
+    let scaling = group.scaling.as_ref().filter(|scaling| scaling.enabled)?;
+    let groups = live.get("TaskGroups")?.as_array()?;
+    let group = groups.iter().find(|live| live["Name"] == group.name)?;
+    let count = group.get("Count")?.as_u64()?;
+    (scaling.min..=scaling.max)
+        .contains(&count)
+        .then_some(count)
+}
+
 /// The groups whose count an autoscaler may change, and between what.
 fn scaled(translation: &Translation) -> Vec<(String, u64, u64)> {
     let groups = translation.job.task_groups.iter();

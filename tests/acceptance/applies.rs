@@ -137,9 +137,10 @@ fn converges(work: &Workspace, name: &str) {
     work.plan().assert_empty();
     let state = work.state(ADDRESS).unwrap();
     assert_eq!(state["status"], "settled");
-    assert_eq!(servers.nomad.job_ids(name), [format!("{name}-web")]);
+    let prefix = format!("{name}-web");
+    assert_eq!(servers.nomad.job_ids(&prefix), [prefix.as_str()]);
     work.destroy();
-    assert_eq!(servers.nomad.job_ids(name), Vec::<String>::new());
+    assert_eq!(servers.nomad.job_ids(&prefix), Vec::<String>::new());
     assert_eq!(servers.consul.record("oam", "default", name), None);
 }
 

@@ -16,7 +16,7 @@ fn a_webservice_serves_and_is_checked() {
     type    = "webservice"
     driver  = "raw_exec"
     command = ["/bin/sh", "-c"]
-    args    = ["echo \"$GREETING\" > $NOMAD_TASK_DIR/index.html; exec python3 -m http.server $NOMAD_HOST_PORT_http --bind 127.0.0.1 --directory $NOMAD_TASK_DIR"]
+    args    = ["echo \"$GREETING\" > $NOMAD_TASK_DIR/index.html; exec python3 -m http.server $NOMAD_PORT_http --bind 127.0.0.1 --directory $NOMAD_TASK_DIR"]
     env     = { GREETING = "hello from the test" }
     port "http" { port = 8080 }
     health_check {

@@ -60,6 +60,10 @@ fn an_application_lives_from_create_to_destroy() {
     work.destroy();
     assert_eq!(nomad.job_ids("life-"), Vec::<String>::new());
     assert_eq!(consul.record("oam", "default", "life"), None);
+    let sockets = std::fs::read_dir(work.folder()).unwrap();
+    let left =
+        sockets.filter(|it| it.as_ref().unwrap().path().extension() == Some("sock".as_ref()));
+    assert_eq!(left.count(), 0, "the provider leaves its sockets behind");
 }
 
 #[test]

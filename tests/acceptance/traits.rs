@@ -44,7 +44,7 @@ fn a_scaler_sets_the_count_and_the_policy() {
     servers.nomad.edit("default", "scaled-web", |job| {
         job["TaskGroups"][0]["Count"] = 4.into()
     });
-    work.plan().assert_empty();
+    assert!(work.plan().is_empty(), "the autoscaler is undone");
     work.destroy();
 }
 

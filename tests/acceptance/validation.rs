@@ -143,7 +143,7 @@ const MISTAKES: &[Mistake] = &[
             driver = "raw_exec"
         }"#,
         says: &["image", "raw_exec"],
-        at: "driver",
+        at: "image",
     },
     Mistake {
         components: r#"component "web" {
@@ -202,7 +202,7 @@ const MISTAKES: &[Mistake] = &[
               max      = 2
             }
         }"#,
-        says: &["9", "2"],
+        says: &["9"],
         at: "replicas",
     },
     Mistake {

@@ -228,6 +228,8 @@ fn config(
             "token": consul.token.clone().unwrap_or_default(),
         },
         "client": {
+            // Elsewhere by default; here the keeper unmounts what an agent that was killed left.
+            "alloc_mounts_dir": data.join("alloc_mounts"),
             "network_interface": loopback(),
             "min_dynamic_port": first,
             "max_dynamic_port": last,

@@ -40,6 +40,13 @@ pub fn servers() -> &'static Servers {
     SHARED.get_or_init(|| Servers::start(Options::default()))
 }
 
+/// Has the logs of the shared servers kept, where they run.
+pub fn keep_shared_logs() {
+    if let Some(servers) = SHARED.get() {
+        eprintln!("the servers' logs are in {}", servers.keep_logs().display());
+    }
+}
+
 impl Servers {
     /// Starts a Consul and a Nomad and waits until jobs can be run.
     #[allow(clippy::needless_pass_by_value)]

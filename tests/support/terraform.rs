@@ -128,6 +128,7 @@ impl Workspace {
                 self.folder.path().join(".terraformrc"),
             )
             .env("HOME", self.folder.path())
+            .env("TMPDIR", self.folder.path())
             .env("TF_IN_AUTOMATION", "1")
             .env("TF_INPUT", "0")
             .env("CHECKPOINT_DISABLE", "1")
@@ -264,6 +265,7 @@ impl Drop for Workspace {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.folder.disable_cleanup(true);
+            super::servers::keep_shared_logs();
             eprintln!(
                 "the failed test's workspace, with provider.log, is kept in {}",
                 self.folder.path().display()
@@ -347,9 +349,15 @@ impl Run {
         }
     }
 
-    /// Panics with everything that was printed unless the run succeeded.
+    /// Panics with what went wrong unless the run succeeded.
     pub fn succeeded(&self) {
-        assert_eq!(self.code, Some(0), "{}\n{}", self.output, self.errors);
+        assert_eq!(
+            self.code,
+            Some(0),
+            "{:#?}\n{}",
+            self.diagnostics,
+            self.errors
+        );
     }
 
     /// The error diagnostics of a run that must have failed.

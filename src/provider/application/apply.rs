@@ -105,21 +105,26 @@ impl<'a> Work<'a> {
             )]);
         };
         let target = config::target(clients, key.tenant());
-        let translations = translate::translate(&application, &target);
-        let private = Private::read(&request.private);
+        let mut translations = translate::translate(&application, &target);
+        // Of a replacement, Terraform hands on what belongs to the object that was replaced.
+        let private = match prior {
+            Value::Null => Private::default(),
+            _ => Private::read(&request.private),
+        };
         let mut writes = BTreeSet::new();
         let mut purges = BTreeMap::new();
-        for translation in &translations {
+        for translation in &mut translations {
             let component = &translation.component;
             let before = plan::translated(prior, component, &target);
             let seen = private.jobs.get(component);
             if before.as_ref() != Some(&translation.job) || seen.is_none_or(|seen| seen.drifted) {
                 writes.insert(component.clone());
             }
-            if let Some(before) = before
-                && !nomad_can_turn(&before, &translation.job)
-            {
+            let Some(before) = before else { continue };
+            if !nomad_can_turn(&before, &translation.job) {
                 purges.insert(component.clone(), before.id);
+            } else if let Some(seen) = seen {
+                keep_count(&before, &mut translation.job, seen);
             }
         }
         for (component, id) in jobs_of(prior, &key) {
@@ -441,6 +446,7 @@ impl<'a> Work<'a> {
             let seen = Seen {
                 index: self.index(component, &done).unwrap_or_default(),
                 drifted: !as_planned && before.is_some_and(|seen| seen.drifted),
+                scaled: before.and_then(|seen| seen.scaled),
             };
             private.jobs.insert(component.clone(), seen);
         }
@@ -514,6 +520,25 @@ pub fn jobs_of(state: &Value, key: &ApplicationKey) -> BTreeMap<String, String> 
 
 fn path(component: &str) -> AttributePath {
     AttributePath::new("component").key(component)
+}
+
+/// An update that is about something else leaves an autoscaler's count alone.
+fn keep_count(before: &nomad::job::Job, job: &mut nomad::job::Job, seen: &Seen) {
+    let groups = job.task_groups.iter_mut().zip(&before.task_groups);
+    for (group, before) in groups {
+        let range = group
+            .scaling
+            .as_ref()
+            .map(|scaling| scaling.min..=scaling.max);
+        let kept = seen
+            .scaled
+            .filter(|count| range.is_some_and(|range| range.contains(count)));
+        if let Some(count) = kept
+            && group.count == before.count
+        {
+            group.count = count;
+        }
+    }
 }
 
 /// Nomad refuses to change the type of a job, or to make a periodic one of one that is not

@@ -11,7 +11,7 @@ use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
 use crate::protocol::resource::{ApplyRequest, ApplyResponse, Context};
 use crate::protocol::value::Value;
 use crate::provider::Clients;
-use crate::store::{ApplicationKey, Expect, FORMAT, JobRecord, Phase, Record};
+use crate::store::{ApplicationKey, Expect, FORMAT, JobRecord, Phase, Record, StoreError, Version};
 use crate::translate;
 
 /// Purges the jobs of an application and removes its record.
@@ -69,8 +69,11 @@ async fn destroyed(
         jobs: jobs.clone(),
         operation: None,
     };
-    let Some(version) = private.version() else {
-        return Err((None, vec![failure::not_refreshed()]));
+    let version = match private.version() {
+        Some(version) => version,
+        None => recorded(clients, &key, revision)
+            .await
+            .map_err(|d| (None, vec![d]))?,
     };
     let begun = clients
         .store
@@ -109,6 +112,27 @@ async fn destroyed(
             diagnostics.push(failure::store(&error));
             Err((None, diagnostics))
         }
+    }
+}
+
+/// The version of a record of this revision. Terraform plans the replacement of a tainted object
+/// without what was kept beside its state, so that the revision is all there is to go by.
+async fn recorded(
+    clients: &Clients,
+    key: &ApplicationKey,
+    revision: Option<u64>,
+) -> Result<Version, Diagnostic> {
+    let stored = clients
+        .store
+        .read(key)
+        .await
+        .map_err(|e| failure::store(&e))?;
+    match stored {
+        Some(stored) if Some(stored.record.revision) == revision => Ok(stored.version),
+        stored => Err(failure::store(&StoreError::Changed {
+            key: key.clone(),
+            revision: stored.map(|stored| stored.record.revision),
+        })),
     }
 }
 

@@ -25,6 +25,9 @@ pub struct Seen {
     /// Whether it differs from what the recorded application translates to.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub drifted: bool,
+    /// How many instances it has, where that is an autoscaler's to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaled: Option<u64>,
 }
 
 impl Private {

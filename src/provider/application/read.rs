@@ -119,6 +119,7 @@ async fn observe(
     };
     let mut jobs = BTreeMap::new();
     let mut drift = Vec::new();
+    let applied = |component: &str| record.jobs.get(component).and_then(|job| job.version);
     for (translation, live) in translations.iter().zip(live) {
         let component = &translation.component;
         let Some(live) = live else {
@@ -127,13 +128,20 @@ async fn observe(
             continue;
         };
         let drifted = compare(translation, &live, ty, &mut state, &mut drift);
-        let index = live.job_modify_index;
-        private
-            .jobs
-            .insert(component.clone(), Seen { index, drifted });
+        let seen = Seen {
+            index: live.job_modify_index,
+            drifted,
+            scaled: translate::drift::scaled_count(translation, &live.json),
+        };
+        private.jobs.insert(component.clone(), seen);
         jobs.insert(
             component.clone(),
-            job(&translation.job.id, &target.namespace, &live),
+            job(
+                &translation.job.id,
+                &target.namespace,
+                applied(component),
+                &live,
+            ),
         );
     }
     for (component, left) in &record.jobs {
@@ -149,7 +157,10 @@ async fn observe(
         if let Some(live) = live.map_err(|e| vec![failure::nomad(&e)])?
             && destroy::is_ours(&live, key)
         {
-            jobs.insert(component.clone(), job(&left.id, &left.namespace, &live));
+            jobs.insert(
+                component.clone(),
+                job(&left.id, &left.namespace, left.version, &live),
+            );
         }
     }
     let status = match record.phase {
@@ -218,8 +229,9 @@ fn text(json: &Json) -> Value {
 }
 
 /// What `jobs` says of a live job.
-fn job(id: &str, namespace: &str, live: &LiveJob) -> Value {
-    let version = i64::try_from(live.version).unwrap_or(i64::MAX);
+fn job(id: &str, namespace: &str, applied: Option<u64>, live: &LiveJob) -> Value {
+    // Not the live one: an autoscaler makes versions, too, and those are no drift.
+    let version = i64::try_from(applied.unwrap_or(live.version)).unwrap_or(i64::MAX);
     Value::from([
         ("id", id.into()),
         ("namespace", namespace.into()),

@@ -34,7 +34,7 @@ fn computed() -> Vec<Attribute> {
             "version",
             Type::Number,
             Mode::Computed,
-            "The job's version, which Nomad raises with each change.",
+            "The version of the job that the last apply made.",
         ),
         Attribute::new(
             "stopped",

@@ -1,0 +1,3 @@
+# By name, for an application of no tenant, or as tenant/name.
+terraform import oam_application.shop shop
+terraform import oam_application.shop acme/shop
