@@ -1,23 +1,20 @@
 //! Deleting an application: first its jobs, then its record.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use futures_util::future::try_join_all;
-use tokio::time::{Instant, timeout_at};
+use futures_util::future::join_all;
+use tokio::time::Instant;
 
 use super::config::{self, Operation};
 use super::failure;
 use super::private::Private;
-use crate::http;
-use crate::nomad::{Allocation, LiveJob, Wait};
+use super::purge::Purge;
 use crate::oam;
-use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
+use crate::protocol::diagnostic::{Diagnostic, Diagnostics, has_error};
 use crate::protocol::resource::{ApplyRequest, ApplyResponse, Context};
 use crate::protocol::value::Value;
 use crate::provider::Clients;
 use crate::store::{ApplicationKey, Expect, FORMAT, JobRecord, Phase, Record, StoreError, Version};
-use crate::translate;
 
 /// Purges the jobs of an application and removes its record.
 pub async fn destroy(clients: &Clients, cx: &Context, request: ApplyRequest) -> ApplyResponse {
@@ -91,81 +88,37 @@ async fn destroyed(
         None => return Err((None, vec![failure::cancelled()])),
     };
     let mut diagnostics = Vec::new();
-    for job in jobs.values() {
-        let purged = match cx.cancel.is_cancelled() {
-            true => Err(failure::cancelled()),
-            false => purge(clients, &key, &job.namespace, &job.id).await,
-        };
+    let purge = Purge {
+        clients,
+        key: &key,
+        namespace: &namespace,
+        cancel: &cx.cancel,
+        deadline,
+    };
+    for purged in join_all(jobs.values().map(|job| purge.job(&job.id))).await {
         match purged {
             Ok(warning) => diagnostics.extend(warning),
-            Err(diagnostic) => {
-                diagnostics.push(diagnostic);
-                let abandoned = clients.store.abandon(held, intent).await;
-                let record = match abandoned {
-                    Ok(version) => Some(version.to_string()),
-                    Err(error) => {
-                        diagnostics.push(failure::store(&error));
-                        None
-                    }
-                };
-                let private = Private { record, ..private };
-                return Err((Some(private.write()), diagnostics));
-            }
+            Err(error) => diagnostics.push(error),
         }
     }
-    diagnostics.extend(until_stopped(clients, cx, &jobs, deadline).await);
+    if has_error(&diagnostics) {
+        let abandoned = clients.store.abandon(held, intent).await;
+        let record = match abandoned {
+            Ok(version) => Some(version.to_string()),
+            Err(error) => {
+                diagnostics.push(failure::store(&error));
+                None
+            }
+        };
+        let private = Private { record, ..private };
+        return Err((Some(private.write()), diagnostics));
+    }
     match clients.store.remove(held).await {
         Ok(()) => Ok(diagnostics),
         Err(error) => {
             diagnostics.push(failure::store(&error));
             Err((None, diagnostics))
         }
-    }
-}
-
-/// Waits until no task of the jobs runs any more, so that what comes next finds their ports and
-/// volumes free. Warns where that takes too long: the jobs are gone from Nomad all the same.
-async fn until_stopped(
-    clients: &Clients,
-    cx: &Context,
-    jobs: &BTreeMap<String, JobRecord>,
-    deadline: Instant,
-) -> Option<Diagnostic> {
-    let stopped = jobs
-        .values()
-        .map(|job| stopped(clients, &job.namespace, &job.id));
-    let all = timeout_at(deadline, try_join_all(stopped));
-    let warning = |why: String| {
-        Diagnostic::warning(
-            "Tasks may still be stopping",
-            format!(
-                "The jobs are purged, but whether their tasks have ended is not known: {why}. \
-                 Nomad goes on stopping them."
-            ),
-        )
-    };
-    match cx.cancel.run_until_cancelled(all).await {
-        Some(Ok(Ok(_))) => None,
-        Some(Ok(Err(error))) => Some(warning(error.summary())),
-        Some(Err(_)) => Some(warning(
-            "the time for it (`timeouts.delete`) is over".to_owned(),
-        )),
-        None => Some(warning("the apply was stopped".to_owned())),
-    }
-}
-
-async fn stopped(clients: &Clients, namespace: &str, id: &str) -> Result<(), http::Error> {
-    let mut wait = Wait::NONE;
-    loop {
-        let (index, allocations) = clients.nomad.allocations(namespace, id, wait).await?;
-        if allocations.iter().all(Allocation::has_ended) {
-            return Ok(());
-        }
-        tracing::info!(job = id, "waiting for its tasks to end");
-        wait = Wait {
-            index,
-            time: Duration::from_secs(30),
-        };
     }
 }
 
@@ -188,43 +141,4 @@ async fn recorded(
             revision: stored.map(|stored| stored.record.revision),
         })),
     }
-}
-
-/// Purges a job, where it is there and this application's. A warning where it is another's.
-///
-/// # Errors
-/// Where Nomad does not do it.
-pub async fn purge(
-    clients: &Clients,
-    key: &ApplicationKey,
-    namespace: &str,
-    id: &str,
-) -> Result<Option<Diagnostic>, Diagnostic> {
-    let live = clients
-        .nomad
-        .job(namespace, id)
-        .await
-        .map_err(|e| failure::nomad(&e))?;
-    let Some(live) = live else { return Ok(None) };
-    if !is_ours(&live, key) {
-        return Ok(Some(Diagnostic::warning(
-            format!("The job {id} is left alone"),
-            format!(
-                "It does not say (in its meta) that it belongs to the application {key}: somebody \
-                 has put another in its place."
-            ),
-        )));
-    }
-    tracing::info!(job = id, "purging");
-    clients
-        .nomad
-        .deregister(namespace, id, true)
-        .await
-        .map_err(|e| failure::nomad(&e))?;
-    Ok(None)
-}
-
-/// Whether a job says of itself that it belongs to this application.
-pub fn is_ours(live: &LiveJob, key: &ApplicationKey) -> bool {
-    live.meta.get(translate::META_APPLICATION) == Some(&key.to_string())
 }
