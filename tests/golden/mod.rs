@@ -1,4 +1,5 @@
 //! Reads the golden cases.
+#![allow(dead_code)]
 
 use std::path::PathBuf;
 

@@ -1,4 +1,5 @@
-# Components from a map, one block for all of them.
+# Components from a map, one block for all of them. The labels of blocks have to be known when the
+# configuration is validated, so the map is a local value and not a variable.
 terraform {
   required_providers {
     oam = { source = "oam/oam" }
@@ -7,13 +8,8 @@ terraform {
 
 provider "oam" {}
 
-variable "jobs" {
-  description = "What to run, and when."
-  type = map(object({
-    schedule = string
-    command  = list(string)
-  }))
-  default = {
+locals {
+  jobs = {
     clean = { schedule = "0 4 * * *", command = ["/bin/echo", "cleaned"] }
     count = { schedule = "@hourly", command = ["/bin/date"] }
   }
@@ -23,7 +19,7 @@ resource "oam_application" "many" {
   name = "many"
 
   dynamic "component" {
-    for_each = var.jobs
+    for_each = local.jobs
     labels   = [component.key]
     content {
       type     = "cron-task"
