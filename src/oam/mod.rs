@@ -47,7 +47,8 @@ pub fn validate(application: &Node) -> Vec<Problem> {
             "An application has at least one `component` block.",
         ));
     }
-    for (name, component) in components.as_map().into_iter().flatten() {
+    let components = components.as_map().into_iter().flatten();
+    for (name, component) in components.filter(|(_, component)| !component.is_unknown()) {
         validate::component(application, name, component, &mut problems);
         limits::component(application, name, component, &mut problems);
     }
