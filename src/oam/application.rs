@@ -27,7 +27,9 @@ pub static DEFINITION: Block = Block {
             kind: Kind::Tenant,
             required: false,
             doc: "Tenant that the application belongs to: its jobs run in the Nomad namespace of \
-                  that name. Without one they run in the provider's namespace.",
+                  that name, and in Consul their services have it before theirs: \
+                  `<tenant>-<application>-<component>`. Without one they run in the provider's \
+                  namespace.",
         },
         Field {
             name: "labels",

@@ -42,16 +42,20 @@ fn names(application: &Node, name: &str, node: &Node, path: &Path, problems: &mu
     let registers = ["ingress", "health_check"]
         .into_iter()
         .find(|block| !node.get(block).is_null());
+    if application.get("tenant").is_unknown() {
+        return;
+    }
+    let tenant = application.get("tenant").as_str();
     if let (Some(application), Some(block)) = (application.get("name").as_str(), registers) {
-        let service = super::job_id(application, name);
+        let service = super::service_name(tenant, application, name);
         if service.len() > LONGEST_SERVICE {
             problems.push(Problem::error(
                 path.field(block),
                 "Name too long for a service",
                 format!(
                     "The service would be named {service:?}, which is longer than the \
-                     {LONGEST_SERVICE} characters of a DNS label. Shorten the name of the \
-                     application or of the component."
+                     {LONGEST_SERVICE} characters of a DNS label. Shorten the name of the tenant, the \
+                     application or the component."
                 ),
             ));
         }
@@ -343,6 +347,24 @@ mod tests {
                 .into_iter()
                 .collect();
             assert_eq!(problems(name, &more), wanted, "{name} {more}");
+        }
+    }
+
+    #[test]
+    fn the_tenant_counts_in_the_name_of_a_service() {
+        for (name, tenant, good) in [
+            ("a".repeat(58), None, true),
+            ("a".repeat(59), None, false),
+            ("a".repeat(53), Some("acme"), true),
+            ("a".repeat(54), Some("acme"), false),
+        ] {
+            let web = json!({
+                "type": "webservice", "image": "nginx", "port": {"http": {"port": 80}},
+                "health_check": {},
+            });
+            let node = json!({"name": "shop", "tenant": tenant, "component": {&name: web}});
+            let found = oam::validate(&Node::from(&node));
+            assert_eq!(found.is_empty(), good, "{name} {tenant:?} {found:?}");
         }
     }
 

@@ -30,6 +30,14 @@ pub fn job_id(application: &str, component: &str) -> String {
     format!("{application}-{component}")
 }
 
+/// The name under which a component is known in Consul. Consul has one catalogue for all of Nomad's
+/// namespaces, so the tenant is part of it: otherwise two tenants' services of one name would be one,
+/// and take each other's requests. A tenant has no hyphen in its name, so none can make another's.
+pub fn service_name(tenant: Option<&str>, application: &str, component: &str) -> String {
+    let id = job_id(application, component);
+    tenant.map_or_else(|| id.clone(), |tenant| format!("{tenant}-{id}"))
+}
+
 /// Everything that is wrong with an application, as far as its values are known.
 pub fn validate(application: &Node) -> Vec<Problem> {
     let mut problems = Vec::new();

@@ -108,7 +108,7 @@ fn check(component: &Node, path: &Path, problems: &mut Vec<Problem>) {
 
 impl Trait for Ingress {
     fn translate(&self, draft: &mut Draft<'_>) {
-        let name = draft.job_id().to_owned();
+        let name = draft.service_name().to_owned();
         let tags = self.tags(&name);
         let port = draft.port_or_usual(self.port.as_deref());
         let service = draft.service();

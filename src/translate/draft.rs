@@ -23,6 +23,7 @@ pub struct Draft<'a> {
     /// The task.
     pub task: Task,
     component: &'a str,
+    service_name: String,
     service: Option<Service>,
     origins: Vec<Origin>,
     path: Path,
@@ -73,6 +74,11 @@ impl<'a> Draft<'a> {
                 ..Task::default()
             },
             component,
+            service_name: oam::service_name(
+                application.tenant.as_deref(),
+                &application.name,
+                component,
+            ),
             service: None,
             origins: Vec::with_capacity(16),
             path: Path::component(component),
@@ -86,9 +92,9 @@ impl<'a> Draft<'a> {
         draft
     }
 
-    /// The job's ID.
-    pub fn job_id(&self) -> &str {
-        &self.job.id
+    /// The name of the component's service, which nothing else in Consul has.
+    pub fn service_name(&self) -> &str {
+        &self.service_name
     }
 
     /// The path of the component.
@@ -105,9 +111,9 @@ impl<'a> Draft<'a> {
 
     /// The component's service, made at the first call.
     pub fn service(&mut self) -> &mut Service {
-        let id = &self.job.id;
+        let name = &self.service_name;
         self.service.get_or_insert_with(|| Service {
-            name: id.clone(),
+            name: name.clone(),
             provider: "consul",
             ..Service::default()
         })
@@ -299,7 +305,7 @@ impl<'a> Draft<'a> {
             return;
         };
         let http = check.kind.as_deref() != Some("tcp");
-        let id = self.job.id.clone();
+        let id = self.service_name.clone();
         let nanoseconds = |text: &Option<String>, usual: &str| {
             units::nanoseconds(text.as_deref().unwrap_or(usual)).unwrap_or_default()
         };
