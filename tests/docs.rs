@@ -118,7 +118,11 @@ fn fields<'b>(
         let mut lines = Vec::new();
         for attribute in block.attributes.iter().filter(|a| modes.contains(&a.mode)) {
             let full = join(path, &attribute.name);
-            let sensitive = if attribute.sensitive { ", Sensitive" } else { "" };
+            let sensitive = if attribute.sensitive {
+                ", Sensitive"
+            } else {
+                ""
+            };
             let (ty, more) = match &attribute.ty {
                 AttributeType::Plain(ty) => (name(ty), String::new()),
                 AttributeType::Nested(inner, nesting) => {
@@ -127,7 +131,10 @@ fn fields<'b>(
                 }
             };
             let doc = &attribute.description;
-            lines.push(format!("- `{}` ({ty}{sensitive}) {doc}{more}", attribute.name));
+            lines.push(format!(
+                "- `{}` ({ty}{sensitive}) {doc}{more}",
+                attribute.name
+            ));
         }
         list(text, title, lines);
     }
@@ -158,7 +165,11 @@ fn see(path: &str) -> String {
 }
 
 fn join(path: &str, name: &str) -> String {
-    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+    if path.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{path}.{name}")
+    }
 }
 
 fn collection(nesting: AttributeNesting) -> &'static str {
