@@ -33,6 +33,24 @@ pub struct Entry {
     pub session: Option<String>,
 }
 
+/// A health check of one instance of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Check {
+    /// Its name.
+    pub name: String,
+    /// `passing`, `warning` or `critical`.
+    pub status: String,
+    /// What it found, such as the HTTP status or "connection refused". An agent reports the text with
+    /// a change of status, and otherwise only every `check_update_interval` (5 minutes), so it is
+    /// empty for a check that never passed.
+    #[serde(default)]
+    pub output: String,
+    /// Which instance it looks at. Nomad's begin with `_nomad-task-<allocation>`.
+    #[serde(default, rename = "ServiceID")]
+    pub service_id: String,
+}
+
 /// One operation of a transaction; all of them are done, or none.
 ///
 /// Source: <https://developer.hashicorp.com/consul/api-docs/txn#tables-of-operations>.
@@ -273,6 +291,17 @@ impl Client {
     pub async fn destroy_session(&self, id: &str) -> Result<(), Error> {
         let request = self.at(Request::put(&["session", "destroy", id], Repeat::Always));
         self.http.send(request).await.map(|_| ())
+    }
+
+    /// The health checks of all instances of a service; none for a service that is not registered.
+    ///
+    /// Source: <https://developer.hashicorp.com/consul/api-docs/health#list-checks-for-service>.
+    ///
+    /// # Errors
+    /// As of [`http::Client::send`]. Needs `service:read` and `node:read`.
+    pub async fn checks(&self, service: &str) -> Result<Vec<Check>, Error> {
+        let request = self.at(Request::get(&["health", "checks", service]));
+        self.http.send(request).await?.json()
     }
 
     fn at(&self, request: Request) -> Request {

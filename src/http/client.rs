@@ -94,7 +94,7 @@ impl Request {
     }
 
     fn new(method: Method, segments: &[&str], repeat: Repeat) -> Self {
-        let mut path = String::new();
+        let mut path = "/v1".to_owned();
         for segment in segments {
             path.push('/');
             path.extend(utf8_percent_encode(segment, SEGMENT));
@@ -140,7 +140,7 @@ impl Request {
     }
 
     /// `GET`, `PUT`, … for messages.
-    fn method_name(&self) -> &'static str {
+    pub(super) fn method_name(&self) -> &'static str {
         match self.method {
             Method::GET => "GET",
             Method::PUT => "PUT",
@@ -400,7 +400,7 @@ fn address(endpoint: &Endpoint, request: &Request) -> Result<Url, Kind> {
         });
     }
     let mut url = endpoint.address.clone();
-    let path = format!("{}/v1{}", url.path().trim_end_matches('/'), request.path);
+    let path = format!("{}{}", url.path().trim_end_matches('/'), request.path);
     url.set_path(&path);
     if !request.query.is_empty() {
         url.query_pairs_mut().extend_pairs(&request.query);

@@ -417,3 +417,310 @@ fn timeout(value: Option<String>) -> Result<Duration, SettingsError> {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+
+    type Variables = &'static [(&'static str, &'static str)];
+
+    fn from(
+        server: Server,
+        settings: Settings,
+        variables: &[(&str, &str)],
+    ) -> Result<Endpoint, SettingsError> {
+        let find = |name: &str| {
+            variables
+                .iter()
+                .find(|(n, _)| *n == name)
+                .map(|(_, value)| (*value).to_owned())
+        };
+        Endpoint::from(server, settings, &find)
+    }
+
+    fn text(value: &str) -> Option<String> {
+        Some(value.to_owned())
+    }
+
+    #[test]
+    fn addresses() {
+        use Server::{Consul, Nomad};
+        let cases: &[(Server, Option<&str>, Variables, &str)] = &[
+            (Nomad, None, &[], "http://127.0.0.1:4646"),
+            (Consul, None, &[], "http://127.0.0.1:8500"),
+            (Nomad, None, &[("NOMAD_ADDR", "")], "http://127.0.0.1:4646"),
+            (
+                Nomad,
+                Some(""),
+                &[("NOMAD_ADDR", "https://n:1")],
+                "https://n:1",
+            ),
+            (
+                Nomad,
+                Some("http://a:1"),
+                &[("NOMAD_ADDR", "https://n:1")],
+                "http://a:1",
+            ),
+            (Nomad, Some("https://a/nomad/"), &[], "https://a/nomad"),
+            (
+                Nomad,
+                None,
+                &[("CONSUL_HTTP_SSL", "true")],
+                "http://127.0.0.1:4646",
+            ),
+            (Consul, Some("10.0.0.1:8500"), &[], "http://10.0.0.1:8500"),
+            (
+                Consul,
+                Some("localhost:8501"),
+                &[("CONSUL_HTTP_SSL", "1")],
+                "https://localhost:8501",
+            ),
+            (
+                Consul,
+                None,
+                &[("CONSUL_HTTP_ADDR", "[::1]:8500")],
+                "http://[::1]:8500",
+            ),
+            (
+                Consul,
+                None,
+                &[("CONSUL_HTTP_ADDR", "c:1"), ("CONSUL_HTTP_SSL", "true")],
+                "https://c:1",
+            ),
+            (
+                Consul,
+                None,
+                &[
+                    ("CONSUL_HTTP_ADDR", "http://c:1"),
+                    ("CONSUL_HTTP_SSL", "true"),
+                ],
+                "https://c:1",
+            ),
+            (
+                Consul,
+                None,
+                &[
+                    ("CONSUL_HTTP_ADDR", "https://c:1"),
+                    ("CONSUL_HTTP_SSL", "false"),
+                ],
+                "https://c:1",
+            ),
+            (
+                Consul,
+                None,
+                &[("CONSUL_HTTP_SSL", "true")],
+                "https://127.0.0.1:8500",
+            ),
+            // What is written in the block is not second-guessed.
+            (
+                Consul,
+                Some("http://c:1"),
+                &[("CONSUL_HTTP_SSL", "true")],
+                "http://c:1",
+            ),
+        ];
+        for (server, address, variables, expected) in cases {
+            let settings = Settings {
+                address: address.map(str::to_owned),
+                ..Settings::default()
+            };
+            let endpoint = from(*server, settings, variables).unwrap();
+            assert_eq!(
+                endpoint.origin(),
+                *expected,
+                "{server} {address:?} {variables:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn addresses_that_cannot_be_used() {
+        let cases = [
+            (Server::Nomad, "127.0.0.1:4646", "no http:// or https://"),
+            (Server::Nomad, "localhost:4646", "no http:// or https://"),
+            (Server::Nomad, "ftp://a", "scheme ftp"),
+            (Server::Nomad, "unix:///run/nomad.sock", "Unix socket"),
+            (Server::Nomad, "http://", "no URL"),
+            (Server::Nomad, "http://a:99999", "no URL"),
+            (Server::Nomad, "http://a?b=c", "query"),
+            (
+                Server::Nomad,
+                "http://user:s3cr3t@a",
+                "user name or a password",
+            ),
+            (
+                Server::Consul,
+                "user:s3cr3t@a:8500",
+                "user name or a password",
+            ),
+            (Server::Consul, "s3cr3t@a b:8500", "no URL"),
+        ];
+        for (server, address, reason) in cases {
+            let settings = Settings {
+                address: text(address),
+                ..Settings::default()
+            };
+            let error = from(server, settings, &[]).unwrap_err();
+            assert_eq!(error.field, "address");
+            assert!(error.detail.contains(reason), "{address}: {error}");
+            assert!(!error.to_string().contains("s3cr3t"), "{error}");
+        }
+        let error = from(
+            Server::Nomad,
+            Settings::default(),
+            &[("NOMAD_ADDR", "nowhere")],
+        )
+        .unwrap_err();
+        assert!(error.detail.contains("NOMAD_ADDR"), "{error}");
+    }
+
+    #[test]
+    fn the_block_wins_over_the_environment() {
+        let nomad = [
+            ("NOMAD_TOKEN", "t"),
+            ("NOMAD_REGION", "r"),
+            ("NOMAD_NAMESPACE", "n"),
+            ("NOMAD_CACERT", "/ca"),
+            ("NOMAD_CLIENT_CERT", "/cert"),
+            ("NOMAD_CLIENT_KEY", "/key"),
+            ("NOMAD_TLS_SERVER_NAME", "s"),
+            ("NOMAD_SKIP_VERIFY", "true"),
+        ];
+        let file = |path: &str| Pem::File(path.into());
+        let endpoint = from(Server::Nomad, Settings::default(), &nomad).unwrap();
+        assert_eq!(endpoint.token, Some(Token::Text("t".into())));
+        assert_eq!(
+            (endpoint.region, endpoint.namespace),
+            (text("r"), text("n"))
+        );
+        let expected = Tls {
+            ca: Some(file("/ca")),
+            identity: Some((file("/cert"), file("/key"))),
+            server_name: text("s"),
+            skip_verify: true,
+        };
+        assert_eq!(endpoint.tls, expected);
+        assert_eq!(endpoint.timeout, Duration::from_secs(30));
+
+        let settings = Settings {
+            token: Some("T".into()),
+            region: text("R"),
+            namespace: text("N"),
+            ca_pem: text("CA"),
+            cert_pem: text("CERT"),
+            key_file: text("/KEY"),
+            tls_server_name: text("S"),
+            skip_verify: Some(false),
+            timeout: text("1m30s"),
+            ..Settings::default()
+        };
+        let endpoint = from(Server::Nomad, settings, &nomad).unwrap();
+        assert_eq!(endpoint.token, Some(Token::Text("T".into())));
+        assert_eq!(
+            (endpoint.region, endpoint.namespace),
+            (text("R"), text("N"))
+        );
+        let expected = Tls {
+            ca: Some(Pem::Text("CA".into())),
+            identity: Some((Pem::Text("CERT".into()), file("/KEY"))),
+            server_name: text("S"),
+            skip_verify: false,
+        };
+        assert_eq!(endpoint.tls, expected);
+        assert_eq!(endpoint.timeout, Duration::from_secs(90));
+    }
+
+    #[test]
+    fn consuls_variables() {
+        let file = ("CONSUL_HTTP_TOKEN_FILE", "/token");
+        let token = ("CONSUL_HTTP_TOKEN", "t");
+        let verify = ("CONSUL_HTTP_SSL_VERIFY", "false");
+        // As in Consul's own client, the file wins over the variable.
+        let endpoint = from(Server::Consul, Settings::default(), &[file, token, verify]).unwrap();
+        assert_eq!(endpoint.token, Some(Token::File("/token".into())));
+        assert!(endpoint.tls.skip_verify);
+        let settings = Settings {
+            token: Some("T".into()),
+            ..Settings::default()
+        };
+        let endpoint = from(Server::Consul, settings, &[file, token]).unwrap();
+        assert_eq!(endpoint.token, Some(Token::Text("T".into())));
+        assert!(!endpoint.tls.skip_verify);
+        let endpoint = from(
+            Server::Consul,
+            Settings::default(),
+            &[("CONSUL_HTTP_SSL_VERIFY", "true")],
+        )
+        .unwrap();
+        assert!(!endpoint.tls.skip_verify);
+    }
+
+    #[test]
+    fn settings_that_cannot_be_used() {
+        let settings = Settings::default;
+        let cases: Vec<(Settings, Variables, &str)> = vec![
+            (
+                Settings {
+                    ca_file: text("/a"),
+                    ca_pem: text("b"),
+                    ..settings()
+                },
+                &[],
+                "ca_pem",
+            ),
+            (
+                Settings {
+                    key_file: text("/a"),
+                    key_pem: Some("b".into()),
+                    ..settings()
+                },
+                &[],
+                "key_pem",
+            ),
+            (
+                Settings {
+                    cert_file: text("/a"),
+                    ..settings()
+                },
+                &[],
+                "key_file",
+            ),
+            (
+                Settings {
+                    key_pem: Some("a".into()),
+                    ..settings()
+                },
+                &[],
+                "cert_file",
+            ),
+            (
+                Settings {
+                    timeout: text("soon"),
+                    ..settings()
+                },
+                &[],
+                "timeout",
+            ),
+            (
+                Settings {
+                    timeout: text("0s"),
+                    ..settings()
+                },
+                &[],
+                "timeout",
+            ),
+            (
+                settings(),
+                &[("NOMAD_SKIP_VERIFY", "perhaps")],
+                "skip_verify",
+            ),
+            (settings(), &[("NOMAD_CLIENT_CERT", "/a")], "key_file"),
+        ];
+        for (settings, variables, field) in cases {
+            let error = from(Server::Nomad, settings, variables).unwrap_err();
+            assert_eq!(error.field, field, "{error}");
+        }
+    }
+}

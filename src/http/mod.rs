@@ -12,6 +12,8 @@
 mod client;
 mod endpoint;
 mod error;
+#[cfg(test)]
+mod faults;
 mod secret;
 mod tls;
 

@@ -15,7 +15,10 @@
 //! and is relied on here:
 //! - the evaluation of a registration that changes nothing names the deployment of before, finished;
 //!   so does the one of a job scaled to zero, with the deployment of an older version;
-//! - a failed deployment stays failed: registering the same job again starts nothing;
+//! - a failed deployment stays failed: registering the same job again starts nothing, and neither does
+//!   an evaluation that forces it; only another specification or a purge does;
+//! - an allocation that is to be started again later is waited for even by a newer version whose tasks
+//!   are the same: the version's deployment begins only then;
 //! - the deployment of a system job can vanish when its tasks fail;
 //! - the index in the answer to a registration that changes nothing is not the job's `JobModifyIndex`.
 
@@ -211,24 +214,28 @@ impl<P: Fn(Progress) + Send + Sync> Watch<'_, P> {
         if !unplaced.is_empty() && live.kind == "service" {
             (self.progress)(Progress::Blocked(unplaced.clone()));
         }
-        let ended = match self.deployment(evaluation.as_ref()).await? {
-            Some((index, deployment)) => {
-                self.deployed(&live, evaluation.as_ref(), index, deployment)
-                    .await?
+        let mut began = evaluation
+            .as_ref()
+            .map(|evaluation| evaluation.create_index);
+        let mut next = self.deployment(evaluation.as_ref()).await?;
+        loop {
+            let (hopeless, judged) = match next {
+                None => (Reason::Allocations, None),
+                Some((index, deployment)) => {
+                    let id = deployment.id.clone();
+                    match self.deployed(&live, began, index, deployment).await? {
+                        Ended::Successful if live.kind == "system" => return healthy(unplaced),
+                        Ended::Successful => return healthy(Vec::new()),
+                        Ended::NoneOfThis => (Reason::Allocations, Some(id)),
+                        Ended::FailedBefore => (Reason::Stuck, Some(id)),
+                    }
+                }
+            };
+            next = self.running(&live, hopeless, judged.as_deref()).await?;
+            if next.is_none() {
+                return healthy(unplaced);
             }
-            None => Ended::NoneOfThis,
-        };
-        match ended {
-            Ended::Successful if live.kind == "system" => healthy(unplaced),
-            Ended::Successful => healthy(Vec::new()),
-            Ended::NoneOfThis => {
-                self.running(&live, Reason::Allocations).await?;
-                healthy(unplaced)
-            }
-            Ended::FailedBefore => {
-                self.running(&live, Reason::Stuck).await?;
-                healthy(unplaced)
-            }
+            began = Some(0);
         }
     }
 
@@ -285,11 +292,10 @@ impl<P: Fn(Progress) + Send + Sync> Watch<'_, P> {
     async fn deployed(
         &self,
         live: &LiveJob,
-        evaluation: Option<&Evaluation>,
+        began: Option<u64>,
         index: u64,
         deployment: Deployment,
     ) -> Result<Ended, Reason> {
-        let began = evaluation.map(|evaluation| evaluation.create_index);
         let id = deployment.id.clone();
         let mut found = (index, deployment);
         let (mut told, mut troubles) = (None, Diagnosis::default());
@@ -350,8 +356,14 @@ impl<P: Fn(Progress) + Send + Sync> Watch<'_, P> {
         }
     }
 
-    /// Waits until every allocation of the version runs; `hopeless` where some cannot.
-    async fn running(&self, live: &LiveJob, hopeless: Reason) -> Result<(), Reason> {
+    /// Waits until every allocation of the version runs, or until there is a deployment of it other
+    /// than `judged`: Nomad makes that late where a failed allocation is to be started again later.
+    async fn running(
+        &self,
+        live: &LiveJob,
+        hopeless: Reason,
+        judged: Option<&str>,
+    ) -> Result<Option<(u64, Deployment)>, Reason> {
         let desired = desired(live);
         let mut wait = Wait {
             index: 0,
@@ -383,10 +395,21 @@ impl<P: Fn(Progress) + Send + Sync> Watch<'_, P> {
                 failed.partition(|a| a.followup_eval_id.is_empty());
             let enough = desired.is_none_or(|desired| running >= desired);
             if enough && pending == 0 && lost.is_empty() && coming.is_empty() {
-                return Ok(());
+                return Ok(None);
             }
-            let stuck = matches!(hopeless, Reason::Stuck) && pending == 0;
-            if stuck || !lost.is_empty() {
+            let latest = self
+                .client
+                .latest_deployment(self.namespace, self.job, Wait::NONE);
+            match latest.await? {
+                (index, Some(deployment))
+                    if deployment.job_version == live.version
+                        && judged != Some(deployment.id.as_str()) =>
+                {
+                    return Ok(Some((index, deployment)));
+                }
+                _ => {}
+            }
+            if matches!(hopeless, Reason::Stuck) && pending == 0 {
                 return Err(hopeless);
             }
             let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
@@ -394,10 +417,14 @@ impl<P: Fn(Progress) + Send + Sync> Watch<'_, P> {
                 desired: number(desired.unwrap_or(current.len())),
                 placed: number(current.len()),
                 healthy: number(running),
-                unhealthy: number(coming.len()),
+                unhealthy: number(lost.len() + coming.len()),
             };
             if told.as_ref() == Some(&now) {
                 self.still(live.version).await?;
+                // Not at the first look: Nomad notes a moment later what is to follow them.
+                if !lost.is_empty() {
+                    return Err(hopeless);
+                }
             } else {
                 (self.progress)(now.clone());
                 told = Some(now);
@@ -461,18 +488,30 @@ impl Failure {
     pub fn detail(&self) -> String {
         let Self { namespace, job, .. } = self;
         let first = match &self.reason {
-            Reason::Request(error) => return format!("While waiting for the job {job}: {}", error.detail()),
+            Reason::Request(error) => {
+                return format!("While waiting for the job {job}: {}", error.detail());
+            }
             Reason::Cancelled => {
-                return format!("The job is registered and Nomad goes on with it; the next plan and apply of {job} go on from there.");
+                return format!(
+                    "The job is registered and Nomad goes on with it; the next plan and apply of {job} go on from there."
+                );
             }
             Reason::Replaced => {
-                return format!("While it was waited for, another version of {job} was registered, or it was stopped. Find out who does that, then run the plan again.");
+                return format!(
+                    "While it was waited for, another version of {job} was registered, or it was stopped. Find out who does that, then run the plan again."
+                );
             }
             Reason::TimedOut => "Nomad goes on trying.".to_owned(),
             Reason::Evaluation(description) => format!("The scheduler says: {description}."),
-            Reason::Deployment(description) => format!("Nomad says of its deployment: {description}."),
-            Reason::Stuck => "Its last deployment failed, and Nomad tries nothing more with the same specification.".to_owned(),
-            Reason::Allocations => "Its tasks failed, and Nomad does not start them again.".to_owned(),
+            Reason::Deployment(description) => {
+                format!("Nomad says of its deployment: {description}.")
+            }
+            Reason::Stuck => format!(
+                "Its last deployment failed, and Nomad tries nothing more with the same specification. Correct the application; or, where the cause lay elsewhere and is gone, run `nomad job stop -purge -namespace {namespace} {job}` and apply again, which starts it anew."
+            ),
+            Reason::Allocations => {
+                "Its tasks failed, and Nomad does not start them again.".to_owned()
+            }
         };
         let mut lines = vec![first];
         if self.diagnosis.is_empty() {

@@ -20,13 +20,20 @@ pub struct Listener {
     address: Address,
 }
 
+/// Removes a socket's file when it is dropped.
+#[derive(Debug)]
+pub struct SocketFile(std::path::PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // Gone already, at worst.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
 enum Inner {
     #[cfg(unix)]
-    Unix {
-        listener: tokio::net::UnixListener,
-        /// Removed with the listener.
-        path: std::path::PathBuf,
-    },
+    Unix(tokio::net::UnixListener),
     #[cfg_attr(unix, allow(dead_code))]
     Tcp(tokio::net::TcpListener),
 }
@@ -59,7 +66,7 @@ impl Listener {
             address: path.to_string_lossy().into_owned(),
         };
         Ok(Self {
-            inner: Inner::Unix { listener, path },
+            inner: Inner::Unix(listener),
             address,
         })
     }
@@ -92,10 +99,19 @@ impl Listener {
         &self.address
     }
 
+    /// The file to remove in the end, where there is one.
+    pub fn file(&self) -> Option<SocketFile> {
+        match self.inner {
+            #[cfg(unix)]
+            Inner::Unix(_) => Some(SocketFile(self.address.address.clone().into())),
+            Inner::Tcp(_) => None,
+        }
+    }
+
     async fn accept(&self) -> io::Result<Box<dyn Stream>> {
         match &self.inner {
             #[cfg(unix)]
-            Inner::Unix { listener, .. } => Ok(Box::new(listener.accept().await?.0)),
+            Inner::Unix(listener) => Ok(Box::new(listener.accept().await?.0)),
             Inner::Tcp(listener) => {
                 let stream = listener.accept().await?.0;
                 stream.set_nodelay(true)?;
@@ -145,15 +161,6 @@ impl Listener {
             }
         });
         ReceiverStream::new(receiver)
-    }
-}
-
-#[cfg(unix)]
-impl Drop for Listener {
-    fn drop(&mut self) {
-        if let Inner::Unix { path, .. } = &self.inner {
-            let _ = std::fs::remove_file(path);
-        }
     }
 }
 

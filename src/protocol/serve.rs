@@ -122,6 +122,8 @@ async fn run(
     tls: Option<ServerTls>,
     shutdown: CancellationToken,
 ) -> Result<(), ServeError> {
+    // Here and not in a task, which the end of the process may overtake.
+    let _file = listener.file();
     let service = ProviderServer::new(Service::new(Arc::clone(&provider), shutdown.clone()))
         .max_decoding_message_size(MAX_MESSAGE)
         .max_encoding_message_size(MAX_MESSAGE);

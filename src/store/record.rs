@@ -241,3 +241,83 @@ pub(super) fn decode(key: &ApplicationKey, path: &str, value: &[u8]) -> Result<R
         Some(_) => serde_json::from_value(json).map_err(|error| corrupt(error.to_string())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+
+    #[test]
+    fn ids() {
+        for (id, tenant, name) in [
+            ("shop", "default", "shop"),
+            ("default/shop", "default", "shop"),
+            ("acme/shop-2", "acme", "shop-2"),
+        ] {
+            let key = ApplicationKey::parse(id).unwrap();
+            assert_eq!((key.tenant(), key.name()), (tenant, name));
+            assert_eq!(ApplicationKey::parse(&key.to_string()), Ok(key));
+        }
+        for id in [
+            "", "/", "a/", "/a", "a/b/c", "..", "a/..", "a b", "a/%2e", "ümlaut", "a\n",
+        ] {
+            let error = ApplicationKey::parse(id).unwrap_err();
+            assert!(error.contains("tenant/name"), "{error}");
+        }
+    }
+
+    #[test]
+    fn versions() {
+        let version = Version::of(42, b"value");
+        assert_eq!(version.to_string().parse(), Ok(version));
+        assert_eq!(version, Version::of(42, b"value"));
+        assert_ne!(version.digest, Version::of(42, b"Value").digest);
+        // The test vectors of the FNV reference: the empty text and "foobar".
+        assert_eq!(fnv1a(b""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(fnv1a(b"foobar"), 0x8594_4171_f739_67e8);
+        for text in ["", "42", "42-", "-1", "x-1", "1-g", "42 - 1"] {
+            assert!(text.parse::<Version>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_record_is_read_as_it_was_written() {
+        let job = JobRecord {
+            id: "shop-web".to_owned(),
+            namespace: "default".to_owned(),
+            version: Some(3),
+            job_modify_index: None,
+        };
+        let operation = Operation {
+            id: "s/1".to_owned(),
+            started_at: "2026-01-01T00:00:00Z".to_owned(),
+            host: String::new(),
+            pid: 7,
+        };
+        assert_eq!(
+            operation.to_string(),
+            "process 7 on an unknown host, since 2026-01-01T00:00:00Z"
+        );
+        let key = ApplicationKey::new(None, "shop");
+        for operation in [None, Some(operation)] {
+            for phase in [Phase::Applying, Phase::Settled, Phase::Destroying] {
+                let record = Record {
+                    format: FORMAT,
+                    revision: u64::MAX,
+                    phase,
+                    document: serde_json::json!({ "a": [1, 2.5, null, "ü"], "big": u64::MAX }),
+                    jobs: [("web".to_owned(), job.clone())].into(),
+                    operation: operation.clone(),
+                };
+                let value = encode(&record);
+                assert_eq!(decode(&key, "path", &value).unwrap(), record);
+                assert!(
+                    String::from_utf8(value)
+                        .unwrap()
+                        .contains(&format!("\"phase\":\"{phase}\""))
+                );
+            }
+        }
+    }
+}

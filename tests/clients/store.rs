@@ -9,7 +9,7 @@ use oam_provider::store::{
 };
 use serde_json::json;
 
-use super::support::proxy::{Action, Gate, Proxy};
+use super::support::proxy::{Action, Gate, Proxy, Seen};
 use super::support::{Servers, servers};
 use super::{LIMIT, consul_at};
 
@@ -745,4 +745,31 @@ async fn a_session_expires_by_itself() {
     waited.await.expect("the session expires");
     assert_eq!(entry.value, b"x");
     assert!(!client.renew_session(&id).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_long_operation_keeps_its_lock() {
+    let proxy = Proxy::start(&servers().consul.address);
+    let (store, key) = (store_at(&proxy.address), key("long"));
+    let held = store
+        .begin(&key, Expect::Absent, intent(1, "one"))
+        .await
+        .unwrap();
+    // Renewed every 5 s; a session that is not renewed has ended after 30 s.
+    let mut renewals = 0;
+    let renewed = async {
+        while renewals < 7 {
+            let seen = proxy.take_seen();
+            let renewal = |seen: &&Seen| seen.path.starts_with("/v1/session/renew/");
+            renewals += seen.iter().filter(renewal).count();
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, renewed)
+        .await
+        .expect("the session is renewed");
+    assert!(!held.is_lost());
+    assert!(store.read(&key).await.unwrap().unwrap().locked);
+    store.settle(held, intent(1, "one")).await.unwrap();
+    store.close().await;
 }

@@ -4,13 +4,13 @@ use std::sync::Mutex;
 
 use oam_provider::http::Kind;
 use oam_provider::nomad::watch::{Failure, Healthy, Progress, Reason, diagnose, until_healthy};
-use oam_provider::nomad::{Client, Enforce, Registered};
+use oam_provider::nomad::{Allocation, Client, Enforce, Registered, Wait};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::support::proxy::{Action, Gate, Proxy};
 use super::support::{Servers, servers};
-use super::{LIMIT, nomad_at};
+use super::{LIMIT, consul_at, nomad_at};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -208,6 +208,9 @@ fn constraint() -> Value {
 async fn a_task_that_cannot_start_is_told() {
     let client = client(servers());
     let mut job = job("w-no-command", "service", "");
+    job["TaskGroups"][0]["ReschedulePolicy"] = json!({
+        "Unlimited": true, "Delay": 8 * SECOND, "DelayFunction": "constant", "MaxDelay": 0,
+    });
     job["TaskGroups"][0]["Tasks"][0]["Config"] = json!({ "command": "/no/such/command" });
     let watched = run(&client, &job).await;
     let trouble = watched.progress.iter().any(|step| match step {
@@ -245,6 +248,25 @@ async fn a_task_that_cannot_start_is_told() {
     assert_told(&failure, &["could not be found", "tries nothing more"]);
     let failure = watch(&client, "w-no-command", None).await.failure();
     assert!(matches!(failure.reason, Reason::Stuck), "{failure:?}");
+
+    // Purged and registered again, as the advice says, it is tried anew.
+    client
+        .deregister("default", "w-no-command", true)
+        .await
+        .unwrap();
+    let failure = run(&client, &job).await.failure();
+    assert!(
+        matches!(failure.reason, Reason::Deployment(_)),
+        "{failure:?}"
+    );
+
+    // A new version with the same task: Nomad starts it when the failed one is due again.
+    job["Meta"] = json!({ "changed": "yes" });
+    let failure = run(&client, &job).await.failure();
+    assert!(
+        matches!(failure.reason, Reason::Deployment(_)),
+        "{failure:?}"
+    );
 }
 
 #[tokio::test]
@@ -266,12 +288,7 @@ async fn a_task_that_exits_in_a_loop_is_told() {
 #[tokio::test]
 async fn a_check_that_never_passes_is_told() {
     let client = client(servers());
-    let mut job = job("w-check", "service", SLEEP);
-    job["TaskGroups"][0]["Networks"] = json!([{ "DynamicPorts": [{ "Label": "http" }] }]);
-    job["TaskGroups"][0]["Services"] = json!([{
-        "Name": "w-check", "PortLabel": "http", "Provider": "consul",
-        "Checks": [{ "Type": "http", "Path": "/", "Interval": SECOND, "Timeout": SECOND }],
-    }]);
+    let job = checked("w-check");
     let failure = run(&client, &job).await.failure();
     assert!(
         matches!(failure.reason, Reason::Deployment(_)),
@@ -286,6 +303,46 @@ async fn a_check_that_never_passes_is_told() {
             "healthy_deadline",
         ],
     );
+}
+
+#[tokio::test]
+async fn a_failing_check_is_found_in_consul() {
+    let client = client(servers());
+    let mut job = checked("w-critical");
+    job["Update"]["HealthyDeadline"] = json!(120 * SECOND);
+    job["Update"]["ProgressDeadline"] = json!(180 * SECOND);
+    register(&client, &job).await;
+    let consul = consul_at(&servers().consul.address);
+    let find = async {
+        loop {
+            let checks = consul.checks("w-critical").await.unwrap();
+            if let Some(check) = checks.into_iter().find(|check| check.status == "critical") {
+                return check;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    };
+    let check = tokio::time::timeout(LIMIT, find)
+        .await
+        .expect("the check is in Consul");
+    let (_, allocations) = client
+        .allocations("default", "w-critical", Wait::NONE)
+        .await
+        .unwrap();
+    let of = |allocation: &Allocation| check.service_id.contains(&allocation.id);
+    assert!(allocations.iter().any(of), "{check:?}");
+    assert!(consul.checks("w-no-such-service").await.unwrap().is_empty());
+}
+
+/// A service whose HTTP check never passes, as nothing listens.
+fn checked(id: &str) -> Value {
+    let mut job = job(id, "service", SLEEP);
+    job["TaskGroups"][0]["Networks"] = json!([{ "DynamicPorts": [{ "Label": "http" }] }]);
+    job["TaskGroups"][0]["Services"] = json!([{
+        "Name": id, "PortLabel": "http", "Provider": "consul",
+        "Checks": [{ "Type": "http", "Path": "/", "Interval": SECOND, "Timeout": SECOND }],
+    }]);
+    job
 }
 
 #[tokio::test]

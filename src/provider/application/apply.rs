@@ -13,8 +13,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::config::{self, Operation};
 use super::private::{Private, Seen};
-use super::{failure, plan};
-use crate::nomad::{self, Enforce, Registered, watch};
+use super::purge::Purge;
+use super::{failure, plan, purge};
+use crate::nomad::watch::{self, Healthy};
+use crate::nomad::{self, Enforce, Registered};
 use crate::oam;
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics, has_error};
 use crate::protocol::path::AttributePath;
@@ -84,8 +86,7 @@ struct Work<'a> {
 struct Done {
     written: BTreeMap<String, Registered>,
     purged: BTreeSet<String>,
-    /// The version of each job that is known.
-    versions: BTreeMap<String, u64>,
+    healthy: BTreeMap<String, Healthy>,
     diagnostics: Diagnostics,
 }
 
@@ -210,15 +211,24 @@ impl<'a> Work<'a> {
                 .as_i64();
             version.and_then(|version| u64::try_from(version).ok())
         };
-        done.versions.get(component).copied().or_else(before)
+        let healthy = done.healthy.get(component).map(|healthy| healthy.version);
+        healthy.or_else(before)
     }
 
+    /// The index of the last change of a job. The answer to a registration that changes nothing has
+    /// another one, so that of a healthy job goes first.
     fn index(&self, component: &str, done: &Done) -> Option<u64> {
-        let written = done
-            .written
+        let healthy = done
+            .healthy
             .get(component)
-            .map(|registered| registered.job_modify_index);
-        written.or_else(|| self.private.jobs.get(component).map(|seen| seen.index))
+            .map(|healthy| healthy.job_modify_index);
+        let written = || {
+            done.written
+                .get(component)
+                .map(|written| written.job_modify_index)
+        };
+        let seen = || self.private.jobs.get(component).map(|seen| seen.index);
+        healthy.or_else(written).or_else(seen)
     }
 
     async fn carry_out(mut self, clients: &Clients, cx: &Context, held: Held) -> ApplyResponse {
@@ -250,22 +260,24 @@ impl<'a> Work<'a> {
     }
 
     async fn purge(&self, clients: &Clients, cx: &Context, done: &mut Done) {
-        for (component, id) in &self.purges {
-            if cx.cancel.is_cancelled() {
-                done.diagnostics.push(failure::cancelled());
-                return;
-            }
-            let purged =
-                super::destroy::purge(clients, &self.key, &self.target.namespace, id).await;
+        let purge = Purge {
+            clients,
+            key: &self.key,
+            namespace: &self.target.namespace,
+            cancel: &cx.cancel,
+            deadline: self.deadline,
+        };
+        let purges = self
+            .purges
+            .iter()
+            .map(|(component, id)| async move { (component, purge.job(id).await) });
+        for (component, purged) in join_all(purges).await {
             match purged {
                 Ok(warning) => {
                     done.purged.insert(component.clone());
                     done.diagnostics.extend(warning);
                 }
-                Err(diagnostic) => {
-                    done.diagnostics.push(diagnostic.at(path(component)));
-                    return;
-                }
+                Err(diagnostic) => done.diagnostics.push(diagnostic.at(path(component))),
             }
         }
     }
@@ -325,7 +337,7 @@ impl<'a> Work<'a> {
         if enforce != Enforce::New {
             return Err(failure::job_changed(&job.id));
         }
-        if !super::destroy::is_ours(&live, &self.key) {
+        if !purge::is_ours(&live, &self.key) {
             return Err(failure::job_of_another(&job.id));
         }
         tracing::info!(
@@ -357,7 +369,7 @@ impl<'a> Work<'a> {
         let results = join_all(waits).await;
         for (component, result) in results {
             match result {
-                Ok(version) => drop(done.versions.insert(component, version)),
+                Ok(healthy) => drop(done.healthy.insert(component, healthy)),
                 Err(diagnostic) => done.diagnostics.push(diagnostic.at(path(&component))),
             }
         }
@@ -369,7 +381,7 @@ impl<'a> Work<'a> {
         cancel: &CancellationToken,
         translation: &Translation,
         registered: Option<&Registered>,
-    ) -> (String, Result<u64, Diagnostic>) {
+    ) -> (String, Result<Healthy, Diagnostic>) {
         let job = &translation.job;
         let namespace = &self.target.namespace;
         let progress = |progress: watch::Progress| {
@@ -382,7 +394,7 @@ impl<'a> Work<'a> {
             healthy.await.map_err(|error| failure::unhealthy(&error))
         };
         let result = match timeout_at(self.deadline, healthy).await {
-            Ok(result) => result.map(|healthy| healthy.version),
+            Ok(result) => result,
             Err(_) => Err(too_late(clients, namespace, &job.id).await),
         };
         (translation.component.clone(), result)
@@ -495,12 +507,8 @@ async fn too_late(clients: &Clients, namespace: &str, id: &str) -> Diagnostic {
     let limit = Instant::now() + Duration::from_secs(10);
     let diagnosis = watch::diagnose(&clients.nomad, namespace, id);
     let diagnosis = timeout_at(limit, diagnosis).await;
-    failure::unhealthy(&watch::Failure {
-        namespace: namespace.to_owned(),
-        job: id.to_owned(),
-        reason: watch::Reason::TimedOut,
-        diagnosis: diagnosis.ok().and_then(Result::ok).unwrap_or_default(),
-    })
+    let diagnosis = diagnosis.ok().and_then(Result::ok).unwrap_or_default();
+    failure::unhealthy(&watch::Failure::timed_out(namespace, id, diagnosis))
 }
 
 /// The jobs that a state knows of, by component. `jobs` can name one that no block stands for: one

@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use super::config;
+use futures_util::future::join_all;
+use tokio::time::Instant;
+
+use super::config::{self, Operation};
 use super::failure;
 use super::private::Private;
-use crate::nomad::LiveJob;
+use super::purge::Purge;
 use crate::oam;
-use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
+use crate::protocol::diagnostic::{Diagnostic, Diagnostics, has_error};
 use crate::protocol::resource::{ApplyRequest, ApplyResponse, Context};
 use crate::protocol::value::Value;
 use crate::provider::Clients;
 use crate::store::{ApplicationKey, Expect, FORMAT, JobRecord, Phase, Record, StoreError, Version};
-use crate::translate;
 
 /// Purges the jobs of an application and removes its record.
 pub async fn destroy(clients: &Clients, cx: &Context, request: ApplyRequest) -> ApplyResponse {
@@ -42,6 +44,8 @@ async fn destroyed(
     let Some(key) = config::key(prior) else {
         return Ok(Vec::new());
     };
+    let timeout = config::timeout(prior, Operation::Delete).map_err(|d| (None, vec![d]))?;
+    let deadline = Instant::now() + timeout;
     let namespace = config::target(clients, key.tenant()).namespace;
     let job = |(component, id)| {
         let job = JobRecord {
@@ -84,27 +88,30 @@ async fn destroyed(
         None => return Err((None, vec![failure::cancelled()])),
     };
     let mut diagnostics = Vec::new();
-    for job in jobs.values() {
-        let purged = match cx.cancel.is_cancelled() {
-            true => Err(failure::cancelled()),
-            false => purge(clients, &key, &job.namespace, &job.id).await,
-        };
+    let purge = Purge {
+        clients,
+        key: &key,
+        namespace: &namespace,
+        cancel: &cx.cancel,
+        deadline,
+    };
+    for purged in join_all(jobs.values().map(|job| purge.job(&job.id))).await {
         match purged {
             Ok(warning) => diagnostics.extend(warning),
-            Err(diagnostic) => {
-                diagnostics.push(diagnostic);
-                let abandoned = clients.store.abandon(held, intent).await;
-                let record = match abandoned {
-                    Ok(version) => Some(version.to_string()),
-                    Err(error) => {
-                        diagnostics.push(failure::store(&error));
-                        None
-                    }
-                };
-                let private = Private { record, ..private };
-                return Err((Some(private.write()), diagnostics));
-            }
+            Err(error) => diagnostics.push(error),
         }
+    }
+    if has_error(&diagnostics) {
+        let abandoned = clients.store.abandon(held, intent).await;
+        let record = match abandoned {
+            Ok(version) => Some(version.to_string()),
+            Err(error) => {
+                diagnostics.push(failure::store(&error));
+                None
+            }
+        };
+        let private = Private { record, ..private };
+        return Err((Some(private.write()), diagnostics));
     }
     match clients.store.remove(held).await {
         Ok(()) => Ok(diagnostics),
@@ -134,43 +141,4 @@ async fn recorded(
             revision: stored.map(|stored| stored.record.revision),
         })),
     }
-}
-
-/// Purges a job, where it is there and this application's. A warning where it is another's.
-///
-/// # Errors
-/// Where Nomad does not do it.
-pub async fn purge(
-    clients: &Clients,
-    key: &ApplicationKey,
-    namespace: &str,
-    id: &str,
-) -> Result<Option<Diagnostic>, Diagnostic> {
-    let live = clients
-        .nomad
-        .job(namespace, id)
-        .await
-        .map_err(|e| failure::nomad(&e))?;
-    let Some(live) = live else { return Ok(None) };
-    if !is_ours(&live, key) {
-        return Ok(Some(Diagnostic::warning(
-            format!("The job {id} is left alone"),
-            format!(
-                "It does not say (in its meta) that it belongs to the application {key}: somebody \
-                 has put another in its place."
-            ),
-        )));
-    }
-    tracing::info!(job = id, "purging");
-    clients
-        .nomad
-        .deregister(namespace, id, true)
-        .await
-        .map_err(|e| failure::nomad(&e))?;
-    Ok(None)
-}
-
-/// Whether a job says of itself that it belongs to this application.
-pub fn is_ours(live: &LiveJob, key: &ApplicationKey) -> bool {
-    live.meta.get(translate::META_APPLICATION) == Some(&key.to_string())
 }

@@ -72,6 +72,26 @@ pub fn job_of_another(id: &str) -> Diagnostic {
     )
 }
 
+/// A job that is somebody else's has taken the place of one of ours.
+pub fn left_alone(id: &str, key: &ApplicationKey) -> Diagnostic {
+    Diagnostic::warning(
+        format!("The job {id} is left alone"),
+        format!(
+            "It does not say (in its meta) that it belongs to the application {key}: somebody has \
+             put another in its place."
+        ),
+    )
+}
+
+/// A job is gone, and its tasks may not be.
+pub fn still_stopping(id: &str) -> Diagnostic {
+    Diagnostic::warning(
+        format!("Tasks of the job {id} are still stopping"),
+        "The time to wait for them (see the `timeouts` block) is over. The job is purged, and Nomad \
+         goes on stopping its tasks.",
+    )
+}
+
 /// A job that did not become healthy.
 pub fn unhealthy(failure: &watch::Failure) -> Diagnostic {
     match failure.reason {

@@ -7,6 +7,7 @@
 //! | [`read`] | a refresh: what is recorded, what is live, and how they differ |
 //! | [`plan`] | what an apply would do |
 //! | [`apply`], [`destroy`] | doing it |
+//! | [`purge`] | taking jobs away |
 //! | [`private`] | what one of these keeps for the next |
 //! | [`failure`] | errors of the layers below as diagnostics |
 //! | [`upgrade`] | states of older schema versions |
@@ -17,6 +18,7 @@ mod destroy;
 mod failure;
 mod plan;
 mod private;
+mod purge;
 mod read;
 mod schema;
 mod upgrade;

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use super::config;
 use super::private::{Private, Seen};
-use super::{destroy, failure};
+use super::{failure, purge};
 use crate::nomad::LiveJob;
 use crate::oam::{self, Node, def};
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
@@ -155,7 +155,7 @@ async fn observe(
         // apply purges it.
         let live = clients.nomad.job(&left.namespace, &left.id).await;
         if let Some(live) = live.map_err(|e| vec![failure::nomad(&e)])?
-            && destroy::is_ours(&live, key)
+            && purge::is_ours(&live, key)
         {
             jobs.insert(
                 component.clone(),
