@@ -8,11 +8,12 @@ mod golden;
 #[path = "support/mod.rs"]
 mod support;
 
+use oam_provider::oam;
 use oam_provider::translate::drift;
 use serde_json::{Value, json};
 
 /// Fields of a live job that only the server writes, or that say nothing of the job.
-const BOOKKEEPING: [&str; 17] = [
+const BOOKKEEPING: [&str; 18] = [
     "/CreateIndex",
     "/ModifyIndex",
     "/JobModifyIndex",
@@ -29,6 +30,8 @@ const BOOKKEEPING: [&str; 17] = [
     "/Dispatched",
     "/DispatchIdempotencyToken",
     "/VersionTag",
+    // An agent sees the jobs of its own region alone.
+    "/Region",
     "/TaskGroups/0/Scaling/",
 ];
 
@@ -48,6 +51,63 @@ fn nomad_accepts_every_golden_job() {
             assert_eq!(answer["Error"], "", "{}: {answer}", case.name);
             assert_eq!(answer["Warnings"], "", "{}: {answer}", case.name);
         }
+    }
+}
+
+/// The edges of what the checks let through: Nomad must not be the one that refuses.
+#[test]
+fn nomad_accepts_what_passes_the_checks() {
+    let nomad = &support::servers().nomad;
+    let web = |more: Value| {
+        let mut component = json!({
+            "type": "webservice", "image": "nginx", "port": {"http": {"port": 80}},
+        });
+        for (field, value) in more.as_object().unwrap() {
+            component[field] = value.clone();
+        }
+        component
+    };
+    let csi = |mode: &str, reads: bool| {
+        json!({"d": {
+            "type": "csi", "source": "x", "mount_path": "/d", "access_mode": mode, "read_only": reads,
+        }})
+    };
+    let mut components = vec![
+        web(json!({"resources": {"cpu": "1m", "memory": "10Mi"}})),
+        web(json!({"health_check": {"path": "/a%20b?c=1", "interval": "1s", "timeout": "1s"}})),
+        web(json!({"restart_policy": {"attempts": 120, "delay": "15s"}})),
+        web(json!({"restart_policy": {"interval": "5s", "attempts": 0}})),
+        web(json!({"restart_policy": {"delay": "0s", "mode": "delay"}})),
+        web(json!({"scaler": {"replicas": 0, "max": 3}})),
+        web(json!({"scaler": {"min": 0, "max": 1, "metric": "custom"}})),
+        web(
+            json!({"port": {"a": {"port": 53, "expose": true}, "b": {"port": 53, "protocol": "UDP"}, "http": {"port": 80}}}),
+        ),
+        web(json!({"volume": csi("single-node-writer", true)})),
+        web(json!({"volume": csi("multi-node-single-writer", true), "scaler": {"replicas": 2}})),
+        web(json!({"volume": csi("multi-node-multi-writer", false), "scaler": {"replicas": 2}})),
+    ];
+    for schedule in [
+        "*/15 * * * *",
+        "*/59 */23 */31 */12 */6",
+        "0 3 * * MON-FRI",
+        "0 0 L * *",
+        "0 0 15W * *",
+        "0 0 * JAN,feb 5#2",
+        "0 0 ? * 7",
+        "  0  0 29 2 * ",
+        "@annually",
+    ] {
+        components.push(json!({"type": "cron-task", "command": ["true"], "schedule": schedule}));
+    }
+    for component in components {
+        let node = oam::Node::from(&json!({"name": "shop", "component": {"web": component}}));
+        let translation = golden::translate(&golden::Case {
+            name: component.to_string(),
+            node,
+        });
+        let answer = nomad.post("/v1/validate/job", &json!({ "Job": translation[0].job }));
+        assert_eq!(answer.json()["Error"], "", "{component}");
     }
 }
 

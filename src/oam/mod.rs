@@ -8,6 +8,7 @@
 pub mod application;
 pub mod def;
 mod document;
+mod limits;
 mod node;
 mod path;
 mod problem;
@@ -46,8 +47,10 @@ pub fn validate(application: &Node) -> Vec<Problem> {
             "An application has at least one `component` block.",
         ));
     }
-    for (name, component) in components.as_map().into_iter().flatten() {
+    let components = components.as_map().into_iter().flatten();
+    for (name, component) in components.filter(|(_, component)| !component.is_unknown()) {
         validate::component(application, name, component, &mut problems);
+        limits::component(application, name, component, &mut problems);
     }
     problems
 }

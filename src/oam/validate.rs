@@ -256,7 +256,23 @@ fn is_schedule(text: &str) -> bool {
         let known = ["annually", "yearly", "monthly", "weekly", "daily", "hourly"];
         return known.contains(&word);
     }
-    text.split(' ').count() == 5 && text.parse::<croner::Cron>().is_ok()
+    let fields: Vec<_> = text.split_ascii_whitespace().collect();
+    // What the crate takes, and Nomad's cronexpr does not: `+` and a bare `L` for days of the week, and
+    // steps that are longer than the field.
+    let longest = [59, 23, 31, 12, 6];
+    let fits = |(field, longest): (&&str, u32)| {
+        let steps = field.split(',').filter_map(|part| part.split_once('/'));
+        steps
+            .into_iter()
+            .all(|(_, step)| step.parse::<u32>().is_ok_and(|step| step <= longest))
+    };
+    fields.len() == longest.len()
+        && !text.contains('+')
+        && fields
+            .last()
+            .is_some_and(|days| !days.eq_ignore_ascii_case("L"))
+        && fields.iter().zip(longest).all(fits)
+        && fields.join(" ").parse::<croner::Cron>().is_ok()
 }
 
 /// What concerns a component as a whole.

@@ -23,6 +23,7 @@ pub const DEFINITION: Definition = Definition {
     applies_to: &[ComponentType::Webservice, ComponentType::Daemon],
     why_not: "Only components that serve ports all the time (`webservice` and `daemon`) can have an ingress.",
     check,
+    unset: |_| {},
     parse: |json| Ok(Box::new(serde_json::from_value::<Ingress>(json)?)),
 };
 

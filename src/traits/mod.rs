@@ -34,6 +34,9 @@ pub struct Definition {
     pub why_not: &'static str,
     /// What the definition of the block cannot say: the component, its path, and what is wrong.
     pub check: fn(&Node, &Path, &mut Vec<Problem>),
+    /// Notes what of the job the trait would set, in a component of a type that it applies to: a live
+    /// value that is there all the same shows as an attribute of the trait.
+    pub unset: fn(&mut Draft<'_>),
     /// The typed trait, from the JSON of the normal form.
     pub parse: fn(serde_json::Value) -> Result<Box<dyn Trait>, serde_json::Error>,
 }

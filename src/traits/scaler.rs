@@ -30,6 +30,10 @@ pub const DEFINITION: Definition = Definition {
     ],
     why_not: "A daemon runs once on every node, and a cron-task once each time.",
     check,
+    unset: |draft| {
+        let path = draft.path().field("scaler").field("replicas");
+        draft.group_origin_unset("Count", path, Inverse::Number);
+    },
     parse: |json| Ok(Box::new(serde_json::from_value::<Scaler>(json)?)),
 };
 
@@ -160,7 +164,10 @@ impl Trait for Scaler {
 }
 
 impl Scaler {
-    /// One check of nomad-autoscaler's `nomad-apm` source, with its `target-value` strategy.
+    /// One check of nomad-autoscaler's `nomad-apm` source, with its `target-value` strategy. Only the
+    /// `-allocated` metrics are percentages of what the component asked for: without that, `memory`
+    /// is in bytes and `cpu` of the whole node
+    /// (<https://developer.hashicorp.com/nomad/tools/autoscaling/plugins/apm/nomad>).
     fn policy(&self) -> serde_json::Value {
         let metric = self.metric.as_deref().unwrap_or("cpu");
         if metric == "custom" {
@@ -171,7 +178,7 @@ impl Scaler {
             "check": [{
                 metric: [{
                     "source": "nomad-apm",
-                    "query": format!("avg_{metric}"),
+                    "query": format!("avg_{metric}-allocated"),
                     "strategy": [{ "target-value": [{ "target": target }] }],
                 }],
             }],

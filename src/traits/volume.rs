@@ -25,6 +25,7 @@ pub const DEFINITION: Definition = Definition {
     applies_to: EVERY_TYPE,
     why_not: "",
     check,
+    unset: |_| {},
     parse: |json| Ok(Box::new(Volumes(serde_json::from_value(json)?))),
 };
 
@@ -114,6 +115,15 @@ fn check(component: &Node, path: &Path, problems: &mut Vec<Problem>) {
                 format!("The volume {other:?} of this component is mounted there."),
             ));
         }
+        if component.get("driver").as_str() == Some("raw_exec") {
+            problems.push(Problem::error(
+                path.clone(),
+                "`raw_exec` mounts nothing",
+                "A command without isolation sees the node's own folders. Use the driver `exec` or an \
+                 image, or remove this.",
+            ));
+        }
+        check_access(component, volume, &path, problems);
         let is_csi = match volume.get("type") {
             Node::Unknown => true,
             kind => kind.as_str() == Some("csi"),
@@ -127,6 +137,48 @@ fn check(component: &Node, path: &Path, problems: &mut Vec<Problem>) {
                 ));
             }
         }
+    }
+}
+
+/// Who may use a CSI volume at once (`VolumeRequest.Validate` in Nomad's `nomad/structs/volumes.go`).
+fn check_access(component: &Node, volume: &Node, path: &Path, problems: &mut Vec<Problem>) {
+    let reads = match volume.get("read_only") {
+        Node::Null => false,
+        Node::Bool(reads) => *reads,
+        _ => return,
+    };
+    let mode = match (volume.get("access_mode"), reads) {
+        (Node::Null, true) => "single-node-reader-only",
+        (Node::Null, false) => "single-node-writer",
+        (node, _) => node.as_str().unwrap_or_default(),
+    };
+    if volume.get("type").as_str() != Some("csi") {
+        return;
+    }
+    if mode.ends_with("reader-only") && !reads {
+        problems.push(Problem::error(
+            path.field("read_only"),
+            "A volume that nobody writes to",
+            format!(
+                "With the access mode `{mode}` set `read_only = true`, or choose another mode."
+            ),
+        ));
+    }
+    let scaler = component.get("scaler");
+    let count = scaler
+        .get("replicas")
+        .as_i64()
+        .or_else(|| scaler.get("min").as_i64());
+    let alone = mode.starts_with("single-node") || (mode == "multi-node-single-writer" && !reads);
+    if alone && count.is_some_and(|count| count > 1) {
+        problems.push(Problem::error(
+            path.field("access_mode"),
+            "One volume for several instances",
+            format!(
+                "With the access mode `{mode}` one instance may use the volume. Set a mode for several, \
+                 such as `multi-node-multi-writer`, or scale to 1."
+            ),
+        ));
     }
 }
 

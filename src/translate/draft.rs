@@ -134,6 +134,15 @@ impl<'a> Draft<'a> {
         self.job_origin(&place, attribute, inverse);
     }
 
+    /// Notes that a field of the group would come from an attribute that is not set, unless it comes
+    /// from another.
+    pub fn group_origin_unset(&mut self, place: &str, attribute: Path, inverse: Inverse) {
+        let place = format!("TaskGroups/{}/{place}", self.component);
+        if !self.origins.iter().any(|origin| origin.job_path == place) {
+            self.job_origin(&place, attribute, inverse);
+        }
+    }
+
     pub(super) fn finish(self) -> Translation {
         let Self {
             mut job,

@@ -76,7 +76,11 @@ struct Walk<'t> {
 
 impl Walk<'_> {
     fn value(&mut self, path: &str, recorded: &Value, live: &Value) {
-        if is_bookkeeping(path) || recorded == live || self.are_both_unset(path, recorded, live) {
+        if is_bookkeeping(path)
+            || recorded == live
+            || is_filled_in(path, recorded, live)
+            || self.are_both_unset(path, recorded, live)
+        {
             return;
         }
         let owned = self.origins.iter().any(|origin| origin.job_path == path);
@@ -105,7 +109,13 @@ impl Walk<'_> {
         let added = live.keys().filter(|key| !recorded.contains_key(*key));
         for key in recorded.keys().chain(added) {
             let at = |map: &Map<String, Value>| map.get(key).cloned().unwrap_or_default();
-            self.value(&join(path, key), &at(recorded), &at(live));
+            let (ours, theirs, path) = (at(recorded), at(live), join(path, key));
+            // A variable that is set to nothing is another thing than none.
+            if has_own_keys(&path) && recorded.contains_key(key) != live.contains_key(key) {
+                self.report(&path, &ours, &theirs);
+            } else {
+                self.value(&path, &ours, &theirs);
+            }
         }
     }
 
@@ -122,21 +132,18 @@ impl Walk<'_> {
         };
         match (names(recorded), names(&live)) {
             (Some(ours), Some(theirs)) => {
-                let added = theirs.iter().filter(|name| !ours.contains(name));
-                for name in ours.iter().chain(added) {
-                    let at = |names: &[String], items: &[Value]| {
-                        let position = names.iter().position(|other| other == name);
-                        position
-                            .and_then(|at| items.get(at))
-                            .cloned()
-                            .unwrap_or_default()
-                    };
-                    let (ours, theirs) = (at(&ours, recorded), at(&theirs, &live));
+                // Names may be there twice, and then each item has at most one twin.
+                let mut left: Vec<_> = theirs.iter().zip(&live).collect();
+                for (name, item) in ours.iter().zip(recorded) {
+                    let twin = left.iter().position(|(other, _)| *other == name);
                     let path = join(path, name);
-                    match ours.is_null() || theirs.is_null() {
-                        true => self.report(&path, &ours, &theirs),
-                        false => self.value(&path, &ours, &theirs),
+                    match twin.map(|twin| left.remove(twin)) {
+                        Some((_, twin)) => self.value(&path, item, twin),
+                        None => self.report(&path, item, &Value::Null),
                     }
+                }
+                for (name, item) in left {
+                    self.report(&join(path, name), &Value::Null, item);
                 }
             }
             _ if recorded.len() == 1 && live.len() == 1 => {
@@ -182,6 +189,10 @@ impl Walk<'_> {
         if live.is_object() || !is_empty(recorded) || !is_empty(live) {
             return false;
         }
+        let whole_map = recorded.is_object() && path.rsplit('/').next().is_some_and(is_own);
+        if (whole_map || has_own_keys(path)) && !(is_bare(recorded) && is_bare(live)) {
+            return false;
+        }
         !recorded.is_null() || live.is_null() || self.default(path).is_none()
     }
 
@@ -204,6 +215,35 @@ fn join(path: &str, key: &str) -> String {
         key.to_owned()
     } else {
         format!("{path}/{key}")
+    }
+}
+
+/// Maps whose keys are the user's or a driver's, and not Nomad's own fields.
+const OWN_KEYS: [&str; 6] = [
+    "CanaryMeta",
+    "Config",
+    "Env",
+    "Header",
+    "Meta",
+    "TaggedAddresses",
+];
+
+/// Whether the last part of a path is a key in a map of [`OWN_KEYS`], at any depth.
+fn has_own_keys(path: &str) -> bool {
+    path.rsplit('/').skip(1).any(is_own)
+}
+
+fn is_own(part: &str) -> bool {
+    OWN_KEYS.contains(&part)
+}
+
+/// Null, or a map or list with nothing in it.
+fn is_bare(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(entries) => entries.is_empty(),
+        _ => false,
     }
 }
 
@@ -258,13 +298,36 @@ fn is_bookkeeping(path: &str) -> bool {
         })
 }
 
-/// Constraints that Nomad adds by itself: what a node must have for a Consul service.
+/// What servers fill in where nothing is set, each to its own configuration: the region, and the
+/// identity of a Consul service (`nomad/job_endpoint_hook_implicit_identities.go`), whose name always
+/// begins the same and which always names its service.
+fn is_filled_in(path: &str, recorded: &Value, live: &Value) -> bool {
+    if !recorded.is_null() {
+        return false;
+    }
+    let text = |field| live.get(field).and_then(Value::as_str).unwrap_or_default();
+    let parts: Vec<_> = path.split('/').collect();
+    match parts.as_slice() {
+        ["Region"] => true,
+        ["TaskGroups", _, "Services", service, "Identity"] => {
+            text("ServiceName") == *service && text("Name").starts_with("consul-service_")
+        }
+        _ => false,
+    }
+}
+
+/// Constraints that Nomad adds by itself: what a node must have for a Consul service, and for the
+/// identity of one (1.7.0 was the least Consul before Nomad 1.7).
+const IMPLIED: [(&str, &str, &str); 3] = [
+    ("${attr.consul.version}", ">= 1.8.0", "semver"),
+    ("${attr.consul.version}", ">= 1.7.0", "semver"),
+    ("${attr.nomad.version}", ">= 1.7.0-a", "semver"),
+];
+
 fn is_implied(path: &str, item: &Value) -> bool {
     let text = |field| item.get(field).and_then(Value::as_str).unwrap_or_default();
-    path.ends_with("Constraints")
-        && text("LTarget") == "${attr.consul.version}"
-        && text("RTarget") == ">= 1.8.0"
-        && text("Operand") == "semver"
+    let parts = (text("LTarget"), text("RTarget"), text("Operand"));
+    path.ends_with("Constraints") && IMPLIED.contains(&parts)
 }
 
 /// Whether a path has the form of a pattern, in which `*` stands for any one part.
@@ -318,7 +381,6 @@ fn inherited(job: &Job) -> Vec<(&'static str, Value)> {
 fn defaults(job_type: &str) -> Vec<(&'static str, Value)> {
     let mut all: Vec<(&str, Value)> = vec![
         ("Priority", 50.into()),
-        ("Region", "global".into()),
         ("NodePool", "default".into()),
         ("TaskGroups/*/EphemeralDisk/SizeMB", 300.into()),
         ("TaskGroups/*/RestartPolicy/Delay", (15 * SECOND).into()),
@@ -434,4 +496,152 @@ fn move_away() -> Vec<(&'static str, Value)> {
             (300 * SECOND).into(),
         ),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::oam;
+    use crate::translate::{self, Target};
+
+    fn web(more: &Value) -> Translation {
+        let mut component = json!({
+            "type": "webservice",
+            "image": "nginx:1.25",
+            "env": {"EMPTY": "", "FULL": "x"},
+            "port": {"http": {"port": 80}},
+            "health_check": {"path": "/"},
+            "volume": {"data": {"source": "data", "mount_path": "/data"}},
+        });
+        for (name, value) in more.as_object().unwrap() {
+            component[name] = value.clone();
+        }
+        let node = Node::from(&json!({"name": "shop", "component": {"web": component}}));
+        let application = oam::parse(&node).unwrap();
+        let target = Target {
+            namespace: "default".to_owned(),
+            region: None,
+            datacenters: vec!["*".to_owned()],
+        };
+        translate::translate(&application, &target).remove(0)
+    }
+
+    /// The paths that differ after a change of the live job.
+    fn after(translation: &Translation, change: impl FnOnce(&mut Value)) -> Vec<String> {
+        let mut live = serde_json::to_value(&translation.job).unwrap();
+        change(&mut live);
+        let found = compare(translation, &live);
+        found.into_iter().map(|it| it.job_path).collect()
+    }
+
+    fn push(list: &mut Value, item: Value) {
+        if list.is_null() {
+            *list = json!([]);
+        }
+        list.as_array_mut().unwrap().push(item);
+    }
+
+    #[test]
+    fn what_servers_fill_in_is_no_drift() {
+        let web = web(&json!({}));
+        let found = after(&web, |job| {
+            job["Region"] = json!("eu");
+            let group = &mut job["TaskGroups"][0];
+            for (left, right) in [("consul", ">= 1.8.0"), ("nomad", ">= 1.7.0-a")] {
+                let left = format!("${{attr.{left}.version}}");
+                let implied = json!({"LTarget": left, "RTarget": right, "Operand": "semver"});
+                push(&mut group["Constraints"], implied);
+            }
+            group["Services"][0]["Identity"] = json!({
+                "Name": "consul-service_shop-web-http",
+                "ServiceName": "shop-web",
+                "Audience": ["consul.io"],
+                "TTL": 3_600_000_000_000_i64,
+            });
+        });
+        assert_eq!(found, Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_identity_of_another_service_is_drift() {
+        let web = web(&json!({}));
+        let found = after(&web, |job| {
+            job["TaskGroups"][0]["Services"][0]["Identity"] =
+                json!({"Name": "consul-service_shop-web-http", "ServiceName": "other"});
+        });
+        assert!(!found.is_empty());
+    }
+
+    #[test]
+    fn a_count_is_the_scalers_even_without_one() {
+        let web = web(&json!({}));
+        let mut live = serde_json::to_value(&web.job).unwrap();
+        live["TaskGroups"][0]["Count"] = json!(3);
+        let [difference] = compare(&web, &live).try_into().unwrap();
+        let replicas = Path::component("web").field("scaler").field("replicas");
+        assert_eq!(
+            difference.attribute,
+            Some((replicas, Node::from(&json!(3))))
+        );
+    }
+
+    #[test]
+    fn a_second_thing_of_the_same_name_is_drift() {
+        let web = web(&json!({}));
+        for (place, name) in [
+            ("/TaskGroups/0/Services", "TaskGroups/web/Services/shop-web"),
+            (
+                "/TaskGroups/0/Services/0/Checks",
+                "TaskGroups/web/Services/shop-web/Checks/shop-web-health",
+            ),
+            (
+                "/TaskGroups/0/Tasks/0/VolumeMounts",
+                "TaskGroups/web/Tasks/web/VolumeMounts/data",
+            ),
+        ] {
+            let found = after(&web, |job| {
+                let list = job.pointer_mut(place).unwrap();
+                let item = list[0].clone();
+                push(list, item);
+            });
+            assert_eq!(found, [name]);
+        }
+    }
+
+    #[test]
+    fn a_key_with_an_empty_value_is_drift() {
+        let web = web(&json!({}));
+        let env = "TaskGroups/web/Tasks/web/Env";
+        let task = |job: &'_ mut Value| job["TaskGroups"][0]["Tasks"][0].take();
+        type Change = fn(&mut Value);
+        let cases: [(Change, &str); 4] = [
+            (|task| task["Env"]["MORE"] = json!(""), env),
+            (|task| task["Env"] = json!({"FULL": "x"}), env),
+            (
+                |task| task["Config"]["privileged"] = json!(false),
+                "TaskGroups/web/Tasks/web/Config/privileged",
+            ),
+            (
+                |task| task["Meta"] = json!({"a": ""}),
+                "TaskGroups/web/Tasks/web/Meta/a",
+            ),
+        ];
+        for (change, place) in cases {
+            let found = after(&web, |job| {
+                let mut changed = task(job);
+                change(&mut changed);
+                job["TaskGroups"][0]["Tasks"][0] = changed;
+            });
+            assert_eq!(found, [place]);
+        }
+        let only_empty = self::web(&json!({"env": {"EMPTY": ""}}));
+        let found = after(&only_empty, |job| {
+            job["TaskGroups"][0]["Tasks"][0]["Env"] = Value::Null
+        });
+        assert_eq!(found, [env]);
+    }
 }

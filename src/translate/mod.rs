@@ -9,6 +9,7 @@ pub mod drift;
 
 use crate::nomad::job::Job;
 use crate::oam::{Application, Component, ComponentType, Node, Path, units};
+use crate::traits;
 
 pub use draft::Draft;
 
@@ -112,6 +113,11 @@ pub fn translate_component(
     let mut draft = Draft::new(application, name, &component.spec, target);
     for one in &component.traits {
         one.translate(&mut draft);
+    }
+    for definition in traits::ALL {
+        if definition.applies_to.contains(&component.spec.kind) {
+            (definition.unset)(&mut draft);
+        }
     }
     draft.finish()
 }
