@@ -10,6 +10,7 @@ mod support;
 mod applies;
 mod components;
 mod configuration;
+mod docker;
 mod drift;
 mod faults;
 mod lifecycle;

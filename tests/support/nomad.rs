@@ -244,9 +244,6 @@ fn config(
             "chroot_env": { "/bin": "/bin", "/lib": "/lib", "/lib64": "/lib64" },
         },
     });
-    if let Some(endpoint) = &options.docker {
-        config["plugin"] = json!({ "docker": { "config": { "endpoint": endpoint } } });
-    }
     if token.is_some() {
         config["acl"] = json!({ "enabled": true });
     }

@@ -93,9 +93,7 @@ impl Drop for Server {
 pub fn clean_environment(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy().into_owned();
-        let foreign = [
-            "NOMAD_", "CONSUL_", "VAULT_", "TF_", "TOFU_", "AWS_", "DOCKER_",
-        ];
+        let foreign = ["NOMAD_", "CONSUL_", "VAULT_", "TF_", "TOFU_", "AWS_"];
         if foreign.iter().any(|prefix| name.starts_with(prefix))
             || name.to_ascii_lowercase().ends_with("_proxy")
         {

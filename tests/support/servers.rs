@@ -15,8 +15,6 @@ pub struct Options {
     pub tls: bool,
     /// With `tls`: clients have to show a certificate of the same authority.
     pub mutual_tls: bool,
-    /// Where a Docker engine listens (`unix:///…`), for Nomad's docker driver.
-    pub docker: Option<String>,
 }
 
 /// The servers of one test, or of all tests of a binary.
@@ -35,7 +33,7 @@ pub struct Servers {
 
 static SHARED: OnceLock<Servers> = OnceLock::new();
 
-/// The servers that the tests of this binary share: no ACLs, no TLS, no Docker.
+/// The servers that the tests of this binary share: no ACLs, no TLS.
 pub fn servers() -> &'static Servers {
     SHARED.get_or_init(|| Servers::start(Options::default()))
 }
