@@ -11,7 +11,9 @@ use std::sync::Arc;
 use p521::ecdsa::signature::Verifier as _;
 use p521::pkcs8::DecodePublicKey as _;
 use rustls::client::danger::HandshakeSignatureValid;
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{
+    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
+};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::ParsedCertificate;
@@ -100,12 +102,7 @@ impl ClientCertVerifier for OnlyThisClient {
         cert: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        // TLS 1.2 does not bind the hash to the curve, so this pair may come with any key.
-        let algorithms = &self.provider.signature_verification_algorithms;
-        match signed.scheme {
-            SignatureScheme::ECDSA_NISTP521_SHA512 => verify_p521(message, cert, signed),
-            _ => verify_tls12_signature(message, cert, signed, algorithms),
-        }
+        self.verify(message, cert, signed, verify_tls12_signature)
     }
 
     fn verify_tls13_signature(
@@ -114,11 +111,7 @@ impl ClientCertVerifier for OnlyThisClient {
         cert: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        match signed.scheme {
-            SignatureScheme::ECDSA_NISTP521_SHA512 => verify_p521(message, cert, signed),
-            _ => verify_tls13_signature(message, cert, signed, algorithms),
-        }
+        self.verify(message, cert, signed, verify_tls13_signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -128,6 +121,30 @@ impl ClientCertVerifier for OnlyThisClient {
             .supported_schemes();
         schemes.push(SignatureScheme::ECDSA_NISTP521_SHA512);
         schemes
+    }
+}
+
+type Verify = fn(
+    &[u8],
+    &CertificateDer<'_>,
+    &DigitallySignedStruct,
+    &WebPkiSupportedAlgorithms,
+) -> Result<HandshakeSignatureValid, Error>;
+
+impl OnlyThisClient {
+    /// TLS 1.2 does not bind the hash to the curve, but with another curve P-521 does not verify.
+    fn verify(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+        otherwise: Verify,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        match signed.scheme {
+            SignatureScheme::ECDSA_NISTP521_SHA512 => verify_p521(message, cert, signed),
+            _ => otherwise(message, cert, signed, algorithms),
+        }
     }
 }
 
