@@ -10,6 +10,8 @@ use super::{ComponentType, Node, Path, Problem, units};
 
 /// The longest name of a service: a DNS label.
 const LONGEST_SERVICE: usize = 63;
+/// MHz, of 256 cores: more is a mistake about the unit.
+const MOST_CPU: u64 = 256_000;
 /// MiB: `MinResources`.
 const LEAST_MEMORY: u64 = 10;
 /// `RestartPolicyMinInterval`.
@@ -63,6 +65,16 @@ fn names(application: &Node, name: &str, node: &Node, path: &Path, problems: &mu
 }
 
 fn resources(node: &Node, path: &Path, problems: &mut Vec<Problem>) {
+    let cpu = node.get("resources").get("cpu").as_str();
+    if let Some(text) = cpu
+        && units::mhz(text).is_some_and(|mhz| mhz > MOST_CPU)
+    {
+        problems.push(Problem::error(
+            path.field("resources").field("cpu"),
+            "More CPU than any node has",
+            format!("{text:?} means as many cores. Half a core, or 500 MHz, is `500m`."),
+        ));
+    }
     let memory = node.get("resources").get("memory").as_str();
     if memory
         .and_then(units::mib)
@@ -231,6 +243,8 @@ mod tests {
             (&long, json!({}), ""),
             (&long, json!({"health_check": {}}), "health_check"),
             (&long, json!({"ingress": {"host": "a.b"}}), "ingress"),
+            ("web", json!({"resources": {"cpu": "256"}}), ""),
+            ("web", json!({"resources": {"cpu": "500"}}), "resources.cpu"),
             ("web", json!({"resources": {"memory": "10Mi"}}), ""),
             (
                 "web",
