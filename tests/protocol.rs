@@ -267,7 +267,7 @@ async fn debugging_prints_how_to_reattach() {
         .and_then(|rest| rest.strip_suffix('\''))
         .unwrap();
     let json: serde_json::Value = serde_json::from_str(json).unwrap();
-    let provider = &json["registry.terraform.io/oam/oam"];
+    let provider = &json["oam/oam"];
     assert_eq!(provider["Pid"], child.id());
     let plugin = Plugin {
         socket: provider["Addr"]["String"].as_str().unwrap().to_owned(),

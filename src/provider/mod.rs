@@ -20,8 +20,8 @@ use crate::protocol::value::Value;
 use crate::store::Store;
 use crate::{consul, nomad};
 
-/// The provider's address in a registry.
-pub const SOURCE: &str = "registry.terraform.io/oam/oam";
+/// The provider's source, as a configuration names it: in whatever registry is the host's own.
+pub const SOURCE: &str = "oam/oam";
 
 type Env = dyn Fn(&str) -> Option<String> + Send + Sync;
 
