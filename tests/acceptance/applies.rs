@@ -75,47 +75,75 @@ fn a_job_edited_between_plan_and_apply_is_not_overwritten() {
     work.destroy();
 }
 
-#[test]
-fn of_two_applies_at_once_one_wins() {
+/// Two workspaces apply at once: the first is held in the middle, with its intent in Consul and its
+/// job not yet in Nomad, until the second has tried to write its own. Returns what the second is told.
+fn race(first: &mut Workspace, second: &mut Workspace, of_second: &[&str]) -> String {
     let servers = servers();
-    let first = Workspace::new(servers, &application("contested", &part("zero")));
-    first.apply();
-    let second = first.fork();
-
-    // The first is held in the middle: its intent is in Consul, its job not yet in Nomad.
-    let proxy = Proxy::start(&servers.nomad.address);
+    let nomad = Proxy::start(&servers.nomad.address);
     let gate = Gate::new();
     let held = gate.clone();
-    proxy.rule(move |seen| {
-        if seen.method == "GET" || !seen.path.starts_with("/v1/jobs") {
-            Action::Forward
-        } else {
+    nomad.rule(move |seen| {
+        if seen.method != "GET" && seen.path.starts_with("/v1/jobs") {
             Action::Hold(held.clone())
+        } else {
+            Action::Forward
         }
     });
-    let mut first = first;
-    first.write("provider.tf", "");
-    first.set("NOMAD_ADDR", &proxy.address);
+    let consul = Proxy::start(&servers.consul.address);
+    first.set("NOMAD_ADDR", &nomad.address);
     first.set("CONSUL_HTTP_ADDR", &servers.consul.address);
-    first.change(&application("contested", &part("first")));
-    second.change(&application("contested", &part("second")));
-    let plan = second.plan();
-    let running = first.start(&["apply", "-json", "-auto-approve"]);
-    gate.wait_for_arrival();
+    second.set("NOMAD_ADDR", &servers.nomad.address);
+    second.set("CONSUL_HTTP_ADDR", &consul.address);
 
-    // The second waits for the lock; as soon as the first has settled, its plan is out of date.
-    let other = second.start(&["apply", "-json", &plan.file]);
+    let running = first.start(APPLY);
+    gate.wait_for_arrival();
+    let other = second.start(of_second);
+    eventually("the second wants to write", || {
+        let seen = consul.take_seen();
+        seen.iter()
+            .any(|seen| seen.method == "PUT" && seen.path.starts_with("/v1/txn"))
+            .then_some(())
+    });
     gate.open();
     running.wait().succeeded();
     let errors = other.wait().failed();
-    let text = format!("{}\n{}", errors[0].summary, errors[0].detail);
-    assert!(
-        text.contains("changed") || text.contains("another"),
-        "{text}"
-    );
+    first.set("NOMAD_ADDR", &servers.nomad.address);
+    format!("{}\n{}", errors[0].summary, errors[0].detail)
+}
+
+#[test]
+fn of_two_updates_at_once_one_wins() {
+    let servers = servers();
+    let mut first = Workspace::bare(&application("contested", &part("zero")));
+    first.set("NOMAD_ADDR", &servers.nomad.address);
+    first.set("CONSUL_HTTP_ADDR", &servers.consul.address);
+    first.apply();
+    let mut second = first.fork();
+    first.change(&application("contested", &part("first")));
+    second.change(&application("contested", &part("second")));
+    let plan = second.plan();
+
+    let told = race(&mut first, &mut second, &["apply", "-json", &plan.file]);
+    assert!(told.contains("changed"), "{told}");
     assert_eq!(greeting("contested-job"), "first");
     first.plan().assert_empty();
     first.destroy();
+}
+
+#[test]
+fn of_two_creates_at_once_one_wins() {
+    let mut first = Workspace::bare(&application("claimed", &part("first")));
+    let mut second = Workspace::bare(&application("claimed", &part("second")));
+
+    let told = race(&mut first, &mut second, APPLY);
+    assert!(
+        told.contains("import") || told.contains("another"),
+        "{told}"
+    );
+    assert_eq!(greeting("claimed-job"), "first");
+    first.plan().assert_empty();
+    first.destroy();
+    gone("claimed");
 }
 
 /// An apply that is stopped by `stop` while its job waits to be healthy; the next converges.
