@@ -34,6 +34,8 @@ impl Drop for Plugin {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        // One that was killed cannot do so itself.
+        let _ = std::fs::remove_file(&self.socket);
     }
 }
 
