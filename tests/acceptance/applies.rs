@@ -306,6 +306,12 @@ fn gone(name: &str) {
     assert_eq!(servers().consul.record("oam", "default", name), None);
 }
 
+/// Whatever came before, the record says that nothing is under way any more.
+fn settled(name: &str) {
+    let record = servers().consul.record("oam", "default", name).unwrap();
+    assert_eq!(record["phase"], "settled", "{record:#}");
+}
+
 /// Runs `test` for each crash at once, as each waits for the dead provider's session to run out.
 fn for_each_crash(test: fn(&Crash)) {
     std::thread::scope(|scope| {
@@ -329,6 +335,7 @@ fn a_crash_anywhere_in_a_create_leaves_nothing_lost() {
         crash(&mut work, at, APPLY);
         work.apply();
         work.plan().assert_empty();
+        settled(&name);
         assert_eq!(
             servers().nomad.job_ids(&format!("{name}-")),
             [format!("{name}-one"), format!("{name}-two")]
@@ -350,6 +357,7 @@ fn a_crash_anywhere_in_an_update_leaves_nothing_lost() {
         crash(&mut work, at, APPLY);
         work.apply();
         work.plan().assert_empty();
+        settled(&name);
         assert_eq!(greeting(&format!("{name}-one")), "2");
         assert_eq!(greeting(&format!("{name}-two")), "2");
         work.destroy();
