@@ -36,7 +36,7 @@ pub enum HandshakeError {
     /// The host speaks other versions.
     #[error(
         "this provider speaks version {PROTOCOL_VERSION} of the plugin protocol, and the host \
-         offers only {0}; use Terraform 1.8 or OpenTofu 1.7, or later"
+         offers only {0}; use a newer Terraform or OpenTofu"
     )]
     Version(String),
     /// The ports are not numbers.
