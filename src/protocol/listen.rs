@@ -58,7 +58,7 @@ impl Listener {
     #[cfg(unix)]
     fn unix(dir: &std::path::Path) -> io::Result<Self> {
         use std::os::unix::fs::PermissionsExt as _;
-        let path = dir.join(format!("oam-{:016x}.sock", rand::random::<u64>()));
+        let path = dir.join(format!("oam-{:016x}.sock", fastrand::u64(..)));
         let listener = tokio::net::UnixListener::bind(&path)?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
         let address = Address {

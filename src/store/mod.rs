@@ -288,9 +288,23 @@ impl Store {
                 },
             ];
             fits(key, &ops)?;
-            let refusals = match consul.txn(&ops).await {
-                Ok(entries) => {
-                    let index = entries.last().map_or(0, |entry| entry.modify_index);
+            let written = match consul.txn(&ops).await {
+                Ok(entries) => Ok(entries.last().map_or(0, |entry| entry.modify_index)),
+                Err(TxnError::Refused(refusals)) => Err(refusals),
+                Err(TxnError::Http(error)) => {
+                    if error.may_have_been_done()
+                        && let Ok(Some(entry)) = consul.get(&path).await
+                        && entry.value == value
+                        && entry.session.as_deref() == Some(session.id.as_str())
+                    {
+                        Ok(entry.modify_index)
+                    } else {
+                        return Err(error.into());
+                    }
+                }
+            };
+            let refusals = match written {
+                Ok(index) => {
                     return Ok(Held {
                         key: key.clone(),
                         session,
@@ -300,25 +314,7 @@ impl Store {
                         adopted,
                     });
                 }
-                Err(TxnError::Refused(refusals)) => refusals,
-                Err(TxnError::Http(error)) => {
-                    if error.may_have_been_done()
-                        && let Ok(Some(entry)) = consul.get(&path).await
-                        && entry.value == value
-                        && entry.session.as_deref() == Some(session.id.as_str())
-                    {
-                        let index = entry.modify_index;
-                        return Ok(Held {
-                            key: key.clone(),
-                            session,
-                            record,
-                            value,
-                            index,
-                            adopted,
-                        });
-                    }
-                    return Err(error.into());
-                }
+                Err(refusals) => refusals,
             };
             // `kvsLockTxn` in Consul's `agent/consul/state/kvs.go`.
             let session_ended = refusals

@@ -13,7 +13,7 @@ static GIVEN: Mutex<Vec<u16>> = Mutex::new(Vec::new());
 pub fn free() -> u16 {
     let mut given = GIVEN.lock().unwrap();
     for _ in 0..10_000 {
-        let port = rand::random_range(10_000..20_000);
+        let port = fastrand::u16(10_000..20_000);
         if !given.contains(&port)
             && TcpListener::bind(("127.0.0.1", port)).is_ok()
             && UdpSocket::bind(("127.0.0.1", port)).is_ok()
@@ -28,6 +28,6 @@ pub fn free() -> u16 {
 /// First and last port of a range that one Nomad client gives to its jobs: agents that run beside
 /// each other do not know of each other's jobs, so each gets one of 48 ranges.
 pub fn range_for_jobs() -> (u16, u16) {
-    let first = 20_000 + 250 * rand::random_range(0..48);
+    let first = 20_000 + 250 * fastrand::u16(0..48);
     (first, first + 249)
 }
