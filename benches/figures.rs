@@ -130,6 +130,7 @@ fn translation() {
         namespace: "default".to_owned(),
         region: None,
         datacenters: vec!["*".to_owned()],
+        ..Target::default()
     };
     let cases = golden::cases();
     let applications: Vec<_> = cases

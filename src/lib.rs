@@ -11,6 +11,7 @@ pub mod nomad;
 pub mod oam;
 pub mod protocol;
 pub mod provider;
+pub mod scopes;
 pub mod store;
 pub mod traits;
 pub mod translate;

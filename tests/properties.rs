@@ -200,6 +200,7 @@ fn translated(application: &Node) -> Vec<Translation> {
         namespace: "default".to_owned(),
         region: None,
         datacenters: vec!["*".to_owned()],
+        ..Target::default()
     };
     translate::translate(&oam::parse(application).unwrap(), &target)
 }

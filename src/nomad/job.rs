@@ -26,6 +26,12 @@ pub struct Job {
     pub region: Option<String>,
     /// Datacenters, or patterns of them.
     pub datacenters: Vec<String>,
+    /// The node pool, where it is not the namespace's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_pool: Option<String>,
+    /// What its nodes must be like.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub constraints: Vec<Constraint>,
     /// Whose job it is.
     pub meta: BTreeMap<String, String>,
     /// When it runs.
@@ -33,6 +39,95 @@ pub struct Job {
     pub periodic: Option<Periodic>,
     /// What runs together.
     pub task_groups: Vec<TaskGroup>,
+}
+
+/// What a node must be like.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Constraint {
+    /// The attribute, such as `${node.class}`.
+    #[serde(rename = "LTarget")]
+    pub left: String,
+    /// `=`, `!=`, `>`, `<`, `>=`, `<=`, `set_contains`, …
+    #[serde(rename = "Operand")]
+    pub operand: String,
+    /// The value.
+    #[serde(rename = "RTarget")]
+    pub right: String,
+}
+
+/// What a node should be like.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Affinity {
+    /// The attribute, such as `${node.class}`.
+    #[serde(rename = "LTarget")]
+    pub left: String,
+    /// As of [`Constraint`].
+    #[serde(rename = "Operand")]
+    pub operand: &'static str,
+    /// The value.
+    #[serde(rename = "RTarget")]
+    pub right: String,
+    /// From -100 to 100, but not 0.
+    #[serde(rename = "Weight")]
+    pub weight: i64,
+}
+
+/// What instances are spread over.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Spread {
+    /// The attribute, such as `${node.datacenter}`.
+    pub attribute: String,
+    /// From 1 to 100.
+    pub weight: u64,
+}
+
+/// How a new version takes the place of an old one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Update {
+    /// How many instances at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_parallel: Option<u64>,
+    /// `checks`, `task_states` or `manual`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health_check: Option<String>,
+    /// For how long an instance must be healthy, in nanoseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_healthy_time: Option<i64>,
+    /// By when it must be healthy, in nanoseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub healthy_deadline: Option<i64>,
+    /// By when one more must be healthy, in nanoseconds; 0 for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub progress_deadline: Option<i64>,
+    /// How many instances of the new version run beside the old ones first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub canary: Option<u64>,
+    /// Whether to go back where it fails.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auto_revert: Option<bool>,
+    /// Whether to go on when the canaries are healthy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auto_promote: Option<bool>,
+}
+
+/// How instances leave a node that is drained.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Migrate {
+    /// How many at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_parallel: Option<u64>,
+    /// `checks` or `task_states`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health_check: Option<String>,
+    /// For how long the new one must be healthy, in nanoseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_healthy_time: Option<i64>,
+    /// By when it must be healthy, in nanoseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub healthy_deadline: Option<i64>,
 }
 
 /// A schedule.
@@ -62,6 +157,21 @@ pub struct TaskGroup {
     /// Who may change the count.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scaling: Option<Scaling>,
+    /// What its nodes must be like.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub constraints: Vec<Constraint>,
+    /// What its nodes should be like.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub affinities: Vec<Affinity>,
+    /// What its instances are spread over.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub spreads: Vec<Spread>,
+    /// How a new version takes the place of an old one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub update: Option<Update>,
+    /// How instances leave a node that is drained.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub migrate: Option<Migrate>,
     /// The network: at most one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub networks: Vec<Network>,
@@ -99,12 +209,37 @@ pub struct Scaling {
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Network {
+    /// `host`, `bridge` or `cni/<name>`, where it is not the host's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+    /// Name servers, where they are not the node's.
+    #[serde(rename = "DNS", skip_serializing_if = "Option::is_none")]
+    pub dns: Option<Dns>,
+    /// What the CNI plugin gets.
+    #[serde(rename = "CNI", skip_serializing_if = "Option::is_none")]
+    pub cni: Option<Cni>,
     /// Ports whose number Nomad chooses.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dynamic_ports: Vec<Port>,
     /// Ports with a number.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reserved_ports: Vec<Port>,
+}
+
+/// Name servers.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Dns {
+    /// Their addresses.
+    pub servers: Vec<String>,
+}
+
+/// What a CNI plugin gets.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Cni {
+    /// `CNI_ARGS`.
+    pub args: BTreeMap<String, String>,
 }
 
 /// A port.
@@ -129,14 +264,63 @@ pub struct Service {
     pub name: String,
     /// `consul`.
     pub provider: &'static str,
-    /// Label of its port.
+    /// Label of its port; empty where it has none.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub port_label: String,
+    /// The task that speaks for it in the mesh, where one does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task_name: Option<String>,
     /// Its tags.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
     /// How its health is found out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<Check>,
+    /// How it is in the mesh.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connect: Option<Connect>,
+}
+
+/// How a service is in Consul's mesh: natively or by a sidecar.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Connect {
+    /// Whether the task speaks for itself.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub native: bool,
+    /// A proxy that Nomad runs beside the tasks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sidecar_service: Option<SidecarService>,
+}
+
+/// A proxy beside the tasks.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SidecarService {
+    /// What it does.
+    pub proxy: Proxy,
+}
+
+/// What a proxy does.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Proxy {
+    /// The port of the service inside the group's network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub local_service_port: Option<u16>,
+    /// What the tasks reach through it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub upstreams: Vec<Upstream>,
+}
+
+/// A service that is reached through a proxy.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Upstream {
+    /// The service.
+    pub destination_name: String,
+    /// The port on the loopback address.
+    pub local_bind_port: u16,
 }
 
 /// A check of a service.
@@ -191,10 +375,16 @@ pub struct Volume {
     pub source: String,
     /// Whether it may only be read.
     pub read_only: bool,
-    /// How a CSI volume may be shared.
+    /// Whether each instance has one of its own, by its number.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub per_alloc: bool,
+    /// Whether an instance keeps its own when it is replaced.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub sticky: bool,
+    /// How the volume may be shared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access_mode: Option<String>,
-    /// How a CSI volume is attached.
+    /// How the volume is attached.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attachment_mode: Option<String>,
 }
@@ -230,7 +420,50 @@ pub struct Task {
     /// Where it sees volumes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub volume_mounts: Vec<VolumeMount>,
+    /// When it runs, where it is beside the others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lifecycle: Option<Lifecycle>,
+    /// Files that Nomad writes before it starts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub templates: Vec<Template>,
+    /// Its access to Vault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vault: Option<Vault>,
 }
+
+/// When a task runs that is beside the others.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Lifecycle {
+    /// `prestart`, `poststart` or `poststop`.
+    pub hook: String,
+    /// Whether it runs as long as the others.
+    pub sidecar: bool,
+}
+
+/// A file that Nomad writes before a task starts.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Template {
+    /// The template, of consul-template's language.
+    pub embedded_tmpl: String,
+    /// The file, from the task's folder.
+    pub dest_path: String,
+    /// Whether its lines become environment variables.
+    pub envvars: bool,
+    /// `restart`, `signal` or `noop`, when its content changes.
+    pub change_mode: String,
+    /// The signal, where it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub change_signal: Option<String>,
+    /// Whether a key that is missing is an error.
+    pub err_missing_key: bool,
+}
+
+/// A task's access to Vault: by its workload identity, as Nomad's configuration has it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Vault {}
 
 /// What a task may use.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]

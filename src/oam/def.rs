@@ -3,6 +3,7 @@
 //! From a definition come the HCL schema, the reference page, the generic checks and the portable
 //! document. What only one block needs is checked beside its model instead.
 
+use super::form::{self, Form};
 use crate::traits;
 
 /// A block: an application, a component, a port, a trait, …
@@ -12,12 +13,26 @@ pub struct Block {
     pub name: &'static str,
     /// Markdown: what it is.
     pub doc: &'static str,
-    /// What a label stands for, as the name of a field of the portable document; empty where the
-    /// block has no label.
-    pub label: &'static str,
+    /// What its label stands for, where it has one.
+    pub label: Option<Label>,
     /// Its own fields, and further tables of them.
     pub fields: &'static [Field],
 }
+
+/// The label of a block.
+#[derive(Clone, Copy, Debug)]
+pub struct Label {
+    /// Its name as a field of the portable document.
+    pub oam: &'static str,
+    /// What labels look like.
+    pub form: &'static Form,
+}
+
+/// The label that most blocks have: a name.
+pub const NAME: Label = Label {
+    oam: "name",
+    form: &form::LABEL,
+};
 
 impl Block {
     /// Its fields, in order.
@@ -38,7 +53,7 @@ impl Block {
 }
 
 /// A field of a block.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Field {
     /// The name in HCL, in snake_case.
     pub name: &'static str,
@@ -53,10 +68,10 @@ pub struct Field {
 }
 
 /// What values a field takes.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Kind {
-    /// Any text.
-    String,
+    /// Text of a form.
+    Text(&'static Form),
     /// A flag.
     Bool,
     /// A whole number in a range, both ends included.
@@ -66,36 +81,20 @@ pub enum Kind {
         /// The most.
         max: i64,
     },
-    /// An amount of CPU, such as `500m` or `1`.
-    Cpu,
-    /// An amount of memory, such as `256Mi` or `1Gi`.
-    Memory,
-    /// A duration, such as `30s` or `1m30s`.
-    Duration,
     /// One of these.
     Enum(&'static [&'static str]),
-    /// A cron expression.
-    Cron,
-    /// A DNS label: lower-case letters, digits and hyphens.
-    Label,
-    /// The name of a tenant.
-    Tenant,
-    /// A DNS name.
-    Host,
-    /// A path of a URL or a file system, from the root.
-    AbsolutePath,
-    /// A name without any character that means something elsewhere.
-    Word,
-    /// A list of text.
-    StringList,
-    /// A list of words.
-    WordList,
-    /// Text by key.
-    StringMap,
+    /// A list of text of a form.
+    List(&'static Form),
+    /// Text of a form by key of a form.
+    Map(&'static Form, &'static Form),
+    /// Environment variables: a map in HCL, a list of `name` and `value` in a document.
+    Variables,
     /// A block that is there once or not at all.
     Single(&'static Block),
     /// Blocks by label.
     Labelled(&'static Block),
+    /// Blocks without a label, in order.
+    Repeated(&'static Block),
 }
 
 /// The definition of an application.

@@ -1,8 +1,9 @@
-//! The portable form: an OAM document of `core.oam.dev/v1alpha2`, which the record keeps.
+//! The portable form: an OAM document of `core.oam.dev/v1alpha2` or `v1beta1`, which the record keeps.
 //!
 //! The definitions say how: a labelled block is a list whose items carry the label in a field of
 //! their own, names are in camelCase, what describes the program is under `properties`, and each
-//! trait is an item of `traits`.
+//! trait is an item of `traits`. A scope is an item of `scopes`: with `properties` it is written there,
+//! without it is one that is recorded elsewhere.
 
 use std::collections::BTreeMap;
 
@@ -11,15 +12,25 @@ use serde_json::{Map, Value, json};
 use super::application::COMPONENT;
 use super::def::{Block, Field, Kind, application};
 use super::{Node, Path, Problem};
+use crate::scopes;
 use crate::traits;
 
-/// The version of the documents.
+/// The version of the documents that are written.
 pub const API_VERSION: &str = "core.oam.dev/v1alpha2";
+
+/// The versions of the documents that are read.
+pub const API_VERSIONS: [&str; 2] = [API_VERSION, "core.oam.dev/v1beta1"];
+
+/// The fields of a component beside its properties.
+const BESIDE: [&str; 2] = ["type", "target_clusters"];
+
+/// What describes an application, in a document's `metadata`.
+const METADATA: [&str; 4] = ["name", "tenant", "labels", "annotations"];
 
 /// The document of an application in its normal form.
 pub fn to_document(node: &Node) -> Value {
     let mut metadata = Map::new();
-    for name in ["name", "tenant", "labels", "annotations"] {
+    for name in METADATA {
         let value = node.get(name).to_json();
         if !value.is_null() {
             metadata.insert(name.to_owned(), value);
@@ -29,48 +40,73 @@ pub fn to_document(node: &Node) -> Value {
     let components: Vec<_> = components
         .map(|(name, node)| component_out(name, node))
         .collect();
+    let mut spec = Map::from_iter([("components".to_owned(), components.into())]);
+    let scopes = scopes_out(node);
+    if !scopes.is_empty() {
+        spec.insert("scopes".to_owned(), scopes.into());
+    }
     json!({
         "apiVersion": API_VERSION,
         "kind": "Application",
         "metadata": metadata,
-        "spec": { "components": components },
+        "spec": spec,
     })
 }
 
+fn scopes_out(node: &Node) -> Vec<Value> {
+    let mut all = Vec::new();
+    let reference = |kind: &str, name: &str| json!({ "apiVersion": API_VERSION, "kind": kind, "name": name });
+    for id in super::references(node) {
+        if let Some((definition, name)) = scopes::split(id) {
+            all.push(json!({ "scopeRef": reference(definition.kind, name) }));
+        }
+    }
+    for definition in scopes::ALL {
+        for (name, scope) in node.get(definition.field).as_map().into_iter().flatten() {
+            all.push(json!({
+                "scopeRef": reference(definition.kind, name),
+                "properties": block_out(definition.block, scope),
+            }));
+        }
+    }
+    all
+}
+
 fn component_out(name: &str, node: &Node) -> Value {
-    let mut properties = Map::new();
+    let mut component = Map::from_iter([("name".to_owned(), name.into())]);
     let mut traits = Vec::new();
+    let mut own = Vec::new();
     for field in COMPONENT.fields() {
         let value = node.get(field.name);
-        if field.name == "type" || is_absent(field, value) {
+        if is_absent(field, value) {
             continue;
         }
-        if !traits::is_trait(field.name) {
-            properties.insert(field.oam.to_owned(), out(field, value));
-            continue;
+        if BESIDE.contains(&field.name) {
+            component.insert(field.oam.to_owned(), value.to_json());
+        } else if traits::is_trait(field.name) {
+            let entries = match out(field, value) {
+                Value::Array(items) => items,
+                one => vec![one],
+            };
+            let entries = entries.into_iter();
+            traits.extend(entries.map(|p| json!({ "type": field.oam, "properties": p })));
+        } else {
+            own.push((field, value));
         }
-        let entries = match out(field, value) {
-            Value::Array(items) => items,
-            one => vec![one],
-        };
-        traits.extend(
-            entries
-                .into_iter()
-                .map(|p| json!({ "type": field.oam, "properties": p })),
-        );
     }
-    json!({
-        "name": name,
-        "type": node.get("type").to_json(),
-        "properties": properties,
-        "traits": traits,
-    })
+    let properties = fields_out(own.into_iter());
+    component.insert("properties".to_owned(), properties.into());
+    component.insert("traits".to_owned(), traits.into());
+    component.into()
 }
 
 /// No labelled block at all is the same as none.
 fn is_absent(field: &Field, node: &Node) -> bool {
-    let labelled = matches!(field.kind, Kind::Labelled(_));
-    node.is_null() || labelled && node.as_map().is_some_and(BTreeMap::is_empty)
+    match (&field.kind, node) {
+        (Kind::Labelled(_), Node::Map(entries)) => entries.is_empty(),
+        (Kind::Repeated(_), Node::List(items)) => items.is_empty(),
+        _ => node.is_null(),
+    }
 }
 
 fn out(field: &Field, node: &Node) -> Value {
@@ -79,12 +115,24 @@ fn out(field: &Field, node: &Node) -> Value {
         Kind::Labelled(block) => {
             let items = node.as_map().into_iter().flatten().map(|(label, node)| {
                 let mut item = block_out(block, node);
-                item.insert(block.label.to_owned(), label.as_str().into());
+                if field.name == "env_from" {
+                    item = Map::from_iter([("valueFrom".to_owned(), item.into())]);
+                }
+                if let Some(name) = block.label {
+                    item.insert(name.oam.to_owned(), label.as_str().into());
+                }
                 Value::Object(item)
             });
             Value::Array(items.collect())
         }
-        Kind::StringMap if field.name == "env" => {
+        Kind::Repeated(block) => match node {
+            Node::List(items) => {
+                let items = items.iter().map(|item| Value::Object(block_out(block, item)));
+                Value::Array(items.collect())
+            }
+            _ => Value::Null,
+        },
+        Kind::Variables => {
             let items = node.as_map().into_iter().flatten();
             let items =
                 items.map(|(name, value)| json!({ "name": name, "value": value.to_json() }));
@@ -95,11 +143,21 @@ fn out(field: &Field, node: &Node) -> Value {
 }
 
 fn block_out(block: &Block, node: &Node) -> Map<String, Value> {
-    let fields = block.fields().filter_map(|field| {
-        let value = node.get(field.name);
-        (!is_absent(field, value)).then(|| (field.oam.to_owned(), out(field, value)))
-    });
-    fields.collect()
+    let fields = block.fields().map(|field| (field, node.get(field.name)));
+    fields_out(fields.filter(|(field, value)| !is_absent(field, value)))
+}
+
+/// Two fields of one name (`env` and `env_from`) are one list.
+fn fields_out<'n>(fields: impl Iterator<Item = (&'static Field, &'n Node)>) -> Map<String, Value> {
+    let mut all = Map::new();
+    for (field, node) in fields {
+        let value = out(field, node);
+        match (all.get_mut(field.oam), value) {
+            (Some(Value::Array(items)), Value::Array(more)) => items.extend(more),
+            (_, value) => drop(all.insert(field.oam.to_owned(), value)),
+        }
+    }
+    all
 }
 
 /// The normal form of a document.
@@ -108,20 +166,22 @@ fn block_out(block: &Block, node: &Node) -> Map<String, Value> {
 /// Each place that is not as it should be.
 pub fn from_document(document: &Value) -> Result<Node, Vec<Problem>> {
     let mut problems = Vec::new();
-    if document["apiVersion"] != API_VERSION || document["kind"] != "Application" {
-        problems.push(problem(
-            &Path::default(),
-            "Not an application",
-            &format!("`apiVersion` must be `{API_VERSION}` and `kind` must be `Application`."),
-        ));
+    let version = document["apiVersion"].as_str().unwrap_or_default();
+    if !API_VERSIONS.contains(&version) || document["kind"] != "Application" {
+        let detail = format!(
+            "`apiVersion` must be one of `{}` and `kind` must be `Application`.",
+            API_VERSIONS.join("`, `")
+        );
+        problems.push(problem(&Path::default(), "Not an application", &detail));
     }
     let mut root = BTreeMap::new();
     let metadata = &document["metadata"];
     for field in application().fields() {
-        if !matches!(field.kind, Kind::Labelled(_)) && !metadata[field.oam].is_null() {
+        if METADATA.contains(&field.name) && !metadata[field.oam].is_null() {
             root.insert(field.name.to_owned(), Node::from(&metadata[field.oam]));
         }
     }
+    scopes_in(&document["spec"]["scopes"], &mut root, &mut problems);
     let path = Path::default().field("component");
     let mut components = BTreeMap::new();
     for item in list(&document["spec"]["components"], &path, &mut problems) {
@@ -165,14 +225,74 @@ fn list<'v>(value: &'v Value, path: &Path, problems: &mut Vec<Problem>) -> &'v [
     }
 }
 
+fn scopes_in(entries: &Value, root: &mut BTreeMap<String, Node>, problems: &mut Vec<Problem>) {
+    let path = Path::default().field("scopes");
+    let mut references = Vec::new();
+    for (index, entry) in list(entries, &path, problems).iter().enumerate() {
+        let reference = &entry["scopeRef"];
+        let text = |name: &str| reference[name].as_str().unwrap_or_default();
+        let (kind, name) = (text("kind"), text("name"));
+        let Some(definition) = scopes::Definition::of_kind(kind) else {
+            let detail = "Check its spelling.";
+            problems.push(problem(&path.index(index), &format!("Unknown scope {kind:?}"), detail));
+            continue;
+        };
+        let Value::Object(properties) = &entry["properties"] else {
+            references.push(Node::String(format!("{}/{name}", definition.id)));
+            continue;
+        };
+        let path = Path::default().field(definition.field).key(name);
+        let node = Node::Map(block_in(definition.block, properties, &path, problems));
+        let blocks = root
+            .entry(definition.field.to_owned())
+            .or_insert_with(|| Node::Map(BTreeMap::new()));
+        if let Node::Map(blocks) = blocks
+            && blocks.insert(name.to_owned(), node).is_some()
+        {
+            problems.push(problem(&path, "Duplicate scope", "Names must differ."));
+        }
+    }
+    if !references.is_empty() {
+        root.insert("scopes".to_owned(), Node::List(references));
+    }
+}
+
+/// The normal form of a scope's properties, as a document or a record has them.
+///
+/// # Errors
+/// Each place that is not as it should be.
+pub fn scope_from_properties(
+    definition: &scopes::Definition,
+    properties: &Value,
+) -> Result<Node, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let empty = Map::new();
+    let properties = properties.as_object().unwrap_or(&empty);
+    let node = block_in(definition.block, properties, &Path::default(), &mut problems);
+    if problems.is_empty() {
+        Ok(Node::Map(node))
+    } else {
+        Err(problems)
+    }
+}
+
+/// The properties of a scope in its normal form, as a document or a record has them.
+pub fn scope_to_properties(definition: &scopes::Definition, scope: &Node) -> Value {
+    Value::Object(block_out(definition.block, scope))
+}
+
 fn component_in(item: &Value, path: &Path, problems: &mut Vec<Problem>) -> Node {
     let mut properties = Map::new();
     if let Value::Object(entries) = &item["properties"] {
         properties = entries.clone();
     }
     let mut entries = block_in(&COMPONENT, &properties, path, problems);
-    if !item["type"].is_null() {
-        entries.insert("type".to_owned(), Node::from(&item["type"]));
+    for name in BESIDE {
+        if let Some(field) = COMPONENT.field(name)
+            && !item[field.oam].is_null()
+        {
+            entries.insert(name.to_owned(), Node::from(&item[field.oam]));
+        }
     }
     for one in list(&item["traits"], path, problems) {
         let kind = one["type"].as_str().unwrap_or_default();
@@ -186,9 +306,14 @@ fn component_in(item: &Value, path: &Path, problems: &mut Vec<Problem>) -> Node 
         };
         let field = definition.field;
         let place = path.field(field.name);
+        let empty = json!({});
+        let properties = match &one["properties"] {
+            Value::Null => &empty,
+            properties => properties,
+        };
         let node = match field.kind {
-            Kind::Labelled(_) => value_in(field, &json!([one["properties"]]), &place, problems),
-            _ => value_in(field, &one["properties"], &place, problems),
+            Kind::Labelled(_) => value_in(field, &json!([properties]), &place, problems),
+            _ => value_in(field, properties, &place, problems),
         };
         match (entries.get_mut(field.name), node) {
             (Some(Node::Map(old)), Node::Map(new)) if matches!(field.kind, Kind::Labelled(_)) => {
@@ -221,33 +346,29 @@ fn value_in(field: &Field, value: &Value, path: &Path, problems: &mut Vec<Proble
             Value::Object(entries) => Node::Map(block_in(block, entries, path, problems)),
             other => Node::from(other),
         },
-        Kind::Labelled(block) => {
-            let mut all = BTreeMap::new();
-            for item in list(value, path, problems) {
-                let (Some(label), Value::Object(entries)) = (item[block.label].as_str(), item)
-                else {
-                    let detail = format!("Each needs a `{}`.", block.label);
-                    problems.push(problem(path, "Item without a name", &detail));
-                    continue;
-                };
-                let mut entries = entries.clone();
-                entries.remove(block.label);
-                let node = Node::Map(block_in(block, &entries, &path.key(label), problems));
-                if all.insert(label.to_owned(), node).is_some() {
-                    problems.push(problem(
-                        &path.key(label),
-                        "Duplicate name",
-                        "Names must differ.",
-                    ));
-                }
-            }
-            Node::Map(all)
+        Kind::Labelled(block) => labelled_in(block, value, path, problems),
+        Kind::Repeated(block) => {
+            let items = list(value, path, problems).iter().enumerate();
+            let nodes: Vec<_> = items
+                .map(|(index, item)| match item {
+                    Value::Object(entries) => {
+                        Node::Map(block_in(block, entries, &path.index(index), problems))
+                    }
+                    other => Node::from(other),
+                })
+                .collect();
+            Node::List(nodes)
         }
-        Kind::StringMap if field.name == "env" => {
+        Kind::Variables => {
             let mut all = BTreeMap::new();
             for item in list(value, path, problems) {
                 match item["name"].as_str() {
-                    Some(name) => drop(all.insert(name.to_owned(), Node::from(&item["value"]))),
+                    Some(name) => {
+                        if all.insert(name.to_owned(), Node::from(&item["value"])).is_some() {
+                            let place = path.key(name);
+                            problems.push(problem(&place, "Duplicate variable", "Names must differ."));
+                        }
+                    }
                     None => problems.push(problem(
                         path,
                         "Variable without a name",
@@ -261,6 +382,34 @@ fn value_in(field: &Field, value: &Value, path: &Path, problems: &mut Vec<Proble
     }
 }
 
+fn labelled_in(
+    block: &'static Block,
+    value: &Value,
+    path: &Path,
+    problems: &mut Vec<Problem>,
+) -> Node {
+    let mut all = BTreeMap::new();
+    let name = block.label.map_or("name", |label| label.oam);
+    for item in list(value, path, problems) {
+        let (Some(label), Value::Object(entries)) = (item[name].as_str(), item) else {
+            let detail = format!("Each needs a `{name}`.");
+            problems.push(problem(path, "Item without a name", &detail));
+            continue;
+        };
+        let mut entries = entries.clone();
+        entries.remove(name);
+        let node = Node::Map(block_in(block, &entries, &path.key(label), problems));
+        if all.insert(label.to_owned(), node).is_some() {
+            problems.push(problem(
+                &path.key(label),
+                "Duplicate name",
+                "Names must differ.",
+            ));
+        }
+    }
+    Node::Map(all)
+}
+
 fn block_in(
     block: &Block,
     entries: &Map<String, Value>,
@@ -269,16 +418,49 @@ fn block_in(
 ) -> BTreeMap<String, Node> {
     let mut all = BTreeMap::new();
     for (name, value) in entries {
-        match block.fields().find(|field| field.oam == name) {
-            Some(field) => {
-                let node = value_in(field, value, &path.field(field.name), problems);
-                all.insert(field.name.to_owned(), node);
-            }
-            None => {
+        let fields: Vec<_> = block.fields().filter(|field| field.oam == name).collect();
+        match fields.as_slice() {
+            [] => {
                 let detail = format!("`{}` has no such field.", block.name);
                 problems.push(problem(path, &format!("Unknown field {name:?}"), &detail));
             }
+            [field] => {
+                let node = value_in(field, value, &path.field(field.name), problems);
+                all.insert(field.name.to_owned(), node);
+            }
+            _ => variables_in(block, value, path, problems, &mut all),
         }
     }
     all
+}
+
+/// The one list of variables, as the two fields of a component.
+fn variables_in(
+    block: &Block,
+    value: &Value,
+    path: &Path,
+    problems: &mut Vec<Problem>,
+    all: &mut BTreeMap<String, Node>,
+) {
+    let items = list(value, path, problems);
+    let fetched = |item: &&Value| item.get("valueFrom").is_some();
+    let (from, plain): (Vec<_>, Vec<_>) = items.iter().partition(fetched);
+    let from = from.into_iter().map(|item| {
+        let mut entry = item["valueFrom"].as_object().cloned().unwrap_or_default();
+        entry.insert("name".to_owned(), item["name"].clone());
+        Value::Object(entry)
+    });
+    let plain = plain.into_iter().cloned();
+    for (name, items) in [
+        ("env", plain.collect::<Vec<_>>()),
+        ("env_from", from.collect()),
+    ] {
+        if let (Some(field), false) = (block.field(name), items.is_empty()) {
+            let node = value_in(field, &items.into(), &path.field(name), problems);
+            all.insert(name.to_owned(), node);
+        }
+    }
+    if items.is_empty() {
+        all.insert("env".to_owned(), Node::Map(BTreeMap::new()));
+    }
 }

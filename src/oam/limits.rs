@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use super::application::Life;
+use super::validate::port_blocks;
 use super::{ComponentType, Node, Path, Problem, units};
 
 /// The longest name of a service: a DNS label.
@@ -26,22 +28,27 @@ pub fn component(application: &Node, name: &str, node: &Node, problems: &mut Vec
     names(application, name, node, &path, problems);
     resources(node, &path, problems);
     exposed_ports(node, &path, problems);
-    health_check(node, &path, problems);
+    health_check(node.get("health_check"), &path.field("health_check"), problems);
     let kind = node.get("type").as_str().and_then(ComponentType::from_name);
     if let Some(kind) = kind {
         restart_policy(kind, node, &path, problems);
     }
 }
 
+/// A task of a name that Nomad has taken.
+pub fn nomads_own(path: &Path) -> Problem {
+    Problem::error(
+        path.field("name"),
+        "\"alloc\" is Nomad's own",
+        "Nomad has a folder of that name beside those of its tasks. Choose another name.",
+    )
+}
+
 fn names(application: &Node, name: &str, node: &Node, path: &Path, problems: &mut Vec<Problem>) {
     if name == "alloc" {
-        problems.push(Problem::error(
-            path.field("name"),
-            "\"alloc\" is Nomad's own",
-            "Nomad has a folder of that name beside those of its tasks. Choose another name.",
-        ));
+        problems.push(nomads_own(path));
     }
-    let registers = ["ingress", "health_check"]
+    let registers = ["ingress", "health_check", "service_discovery"]
         .into_iter()
         .find(|block| !node.get(block).is_null());
     if application.get("tenant").is_unknown() {
@@ -64,7 +71,8 @@ fn names(application: &Node, name: &str, node: &Node, path: &Path, problems: &mu
     }
 }
 
-fn resources(node: &Node, path: &Path, problems: &mut Vec<Problem>) {
+/// What a task may use: the block that has `resources`, and its path.
+pub fn resources(node: &Node, path: &Path, problems: &mut Vec<Problem>) {
     let cpu = node.get("resources").get("cpu").as_str();
     if let Some(text) = cpu
         && units::mhz(text).is_some_and(|mhz| mhz > MOST_CPU)
@@ -90,8 +98,13 @@ fn resources(node: &Node, path: &Path, problems: &mut Vec<Problem>) {
 
 /// A port on the node is for both protocols, so that a number can be there only once.
 fn exposed_ports(node: &Node, path: &Path, problems: &mut Vec<Problem>) {
+    let blocks = port_blocks(node, path);
+    let ports = blocks.iter().flat_map(|(path, ports)| {
+        let ports = ports.as_map().into_iter().flatten();
+        ports.map(move |(label, port)| (path.key(label), label, port))
+    });
     let mut seen: BTreeMap<i64, (&str, &Node)> = BTreeMap::new();
-    for (label, port) in node.get("port").as_map().into_iter().flatten() {
+    for (path, label, port) in ports {
         let (Some(number), Node::Bool(true)) = (port.get("port").as_i64(), port.get("expose"))
         else {
             continue;
@@ -102,7 +115,7 @@ fn exposed_ports(node: &Node, path: &Path, problems: &mut Vec<Problem>) {
             let effective = |node: &Node| node.as_str().unwrap_or("TCP").to_owned();
             if effective(protocol) != effective(same) {
                 problems.push(Problem::error(
-                    path.field("port").key(label).field("port"),
+                    path.field("port"),
                     format!("Port {number} is exposed twice"),
                     format!(
                         "Nomad reserves a port of the node for TCP and UDP at once, and {other:?} has \
@@ -114,9 +127,8 @@ fn exposed_ports(node: &Node, path: &Path, problems: &mut Vec<Problem>) {
     }
 }
 
-fn health_check(node: &Node, path: &Path, problems: &mut Vec<Problem>) {
-    let check = node.get("health_check");
-    let path = path.field("health_check");
+/// A check of a service, at its path.
+pub fn health_check(check: &Node, path: &Path, problems: &mut Vec<Problem>) {
     for name in ["interval", "timeout"] {
         let given = check.get(name).as_str().and_then(units::nanoseconds);
         if given.is_some_and(|given| given < LEAST_CHECK) {
@@ -158,7 +170,7 @@ fn restart_policy(kind: ComponentType, node: &Node, path: &Path, problems: &mut 
     let path = path.field("restart_policy");
     // Nomad's own, where nothing is set.
     let (attempts, interval) = match kind {
-        ComponentType::Task | ComponentType::CronTask => (3, 24 * 3600 * SECOND),
+        kind if kind.life() == Life::Once => (3, 24 * 3600 * SECOND),
         _ => (2, 1800 * SECOND),
     };
     let span = |name, usual| match policy.get(name) {

@@ -6,9 +6,11 @@
 //! ([`crate::traits::ALL`]).
 
 pub mod application;
+pub mod container;
 pub mod def;
 mod document;
-mod limits;
+pub mod form;
+pub mod limits;
 mod node;
 mod path;
 mod problem;
@@ -18,12 +20,14 @@ pub mod validate;
 use std::collections::BTreeMap;
 
 pub use application::{Application, Component, ComponentType, HealthCheck, Port, Spec};
-pub use document::{API_VERSION, from_document, to_document};
+pub use document::{
+    API_VERSION, API_VERSIONS, from_document, scope_from_properties, scope_to_properties, to_document,
+};
 pub use node::Node;
 pub use path::{Path, Step};
 pub use problem::{Problem, Severity};
 
-use crate::traits;
+use crate::{scopes, traits};
 
 /// The ID of the Nomad job of a component.
 pub fn job_id(application: &str, component: &str) -> String {
@@ -55,12 +59,109 @@ pub fn validate(application: &Node) -> Vec<Problem> {
             "An application has at least one `component` block.",
         ));
     }
+    let scopes = scopes_of(application, &mut problems);
+    let resolved = is_resolved(application);
     let components = components.as_map().into_iter().flatten();
     for (name, component) in components.filter(|(_, component)| !component.is_unknown()) {
         validate::component(application, name, component, &mut problems);
         limits::component(application, name, component, &mut problems);
+        for (definition, scope) in &scopes {
+            (definition.check_component)(application, scope, name, component, &mut problems);
+        }
+        let networked = scopes.iter().any(|(definition, _)| definition.id == "network");
+        let calls = component.get("upstream").as_map();
+        if resolved && !networked && calls.is_some_and(|all| !all.is_empty()) {
+            problems.push(scopes::network::no_mesh(&Path::component(name)));
+        }
     }
     problems
+}
+
+/// Whether every scope that the application is in is written in it.
+pub fn is_resolved(application: &Node) -> bool {
+    match application.get("scopes") {
+        Node::Null => true,
+        Node::List(references) => references.is_empty(),
+        _ => false,
+    }
+}
+
+/// The IDs of the scopes that an application refers to, as far as they are known.
+pub fn references(application: &Node) -> Vec<&str> {
+    match application.get("scopes") {
+        Node::List(references) => references.iter().filter_map(Node::as_str).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The application with the scopes that it refers to written in it, by their IDs. What is not among
+/// them stays a reference.
+#[must_use]
+pub fn resolve(application: &Node, known: &BTreeMap<String, Node>) -> Node {
+    let mut resolved = application.clone();
+    let Node::Map(entries) = &mut resolved else {
+        return resolved;
+    };
+    let Some(Node::List(references)) = entries.remove("scopes") else {
+        return application.clone();
+    };
+    let mut left = Vec::new();
+    for reference in references {
+        let found = reference.as_str().and_then(|id| Some((scopes::split(id)?, known.get(id)?)));
+        let Some(((definition, name), scope)) = found else {
+            left.push(reference);
+            continue;
+        };
+        let block = entries
+            .entry(definition.field.to_owned())
+            .or_insert_with(|| Node::Map(BTreeMap::new()));
+        if let Node::Map(blocks) = block {
+            blocks.insert(name.to_owned(), scope.clone());
+        }
+    }
+    if !left.is_empty() {
+        entries.insert("scopes".to_owned(), Node::List(left));
+    }
+    resolved
+}
+
+/// The scopes that are written in an application, each checked for itself, and that there is one of
+/// each kind at most.
+fn scopes_of<'n>(
+    application: &'n Node,
+    problems: &mut Vec<Problem>,
+) -> Vec<(&'static scopes::Definition, &'n Node)> {
+    let mut all = Vec::new();
+    for definition in scopes::ALL {
+        let blocks = application.get(definition.field).as_map();
+        let mut count = 0;
+        for (name, scope) in blocks.into_iter().flatten() {
+            let path = Path::default().field(definition.field).key(name);
+            count += 1;
+            if count > 1 {
+                problems.push(one_of_each(&path));
+            }
+            (definition.check)(scope, &path, problems);
+            all.push((definition, scope));
+        }
+        for (index, id) in references(application).into_iter().enumerate() {
+            if scopes::split(id).is_some_and(|(kind, _)| kind.id == definition.id) {
+                count += 1;
+                if count > 1 {
+                    problems.push(one_of_each(&Path::default().field("scopes").index(index)));
+                }
+            }
+        }
+    }
+    all
+}
+
+fn one_of_each(path: &Path) -> Problem {
+    Problem::error(
+        path.clone(),
+        "A second scope of a kind",
+        "An application is in one scope of each kind at most. Remove all but one.",
+    )
 }
 
 /// The typed model of an application whose every value is known.
@@ -75,7 +176,26 @@ pub fn parse(application: &Node) -> Result<Application, Vec<Problem>> {
     if !problems.is_empty() {
         return Err(problems);
     }
+    if !is_resolved(application) {
+        return Err(vec![Problem::error(
+            Path::default().field("scopes"),
+            "Scopes that are elsewhere",
+            "Only the definition of a scope says what it does, and this application refers to one that is \
+             recorded elsewhere. Write the scope's `properties` here.",
+        )]);
+    }
     let text = |name: &str| application.get(name).as_str().map(str::to_owned);
+    let mut scopes = Vec::new();
+    for (definition, name, node) in scopes::ALL.iter().flat_map(|definition| {
+        let blocks = application.get(definition.field).as_map().into_iter().flatten();
+        blocks.map(move |(name, node)| (definition, name, node))
+    }) {
+        let parsed = (definition.parse)(name, node.to_json());
+        scopes.push(parsed.map_err(|error| {
+            let path = Path::default().field(definition.field).key(name);
+            vec![Problem::error(path, "Unreadable scope", error.to_string())]
+        })?);
+    }
     let mut components = BTreeMap::new();
     for (name, node) in application.get("component").as_map().into_iter().flatten() {
         components.insert(name.clone(), component(name, node)?);
@@ -83,6 +203,7 @@ pub fn parse(application: &Node) -> Result<Application, Vec<Problem>> {
     Ok(Application {
         name: text("name").unwrap_or_default(),
         tenant: text("tenant"),
+        scopes,
         components,
     })
 }

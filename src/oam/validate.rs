@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::application::usual_port;
-use super::def::{Block, Field, Kind};
-use super::{ComponentType, Node, Path, Problem, units};
+use super::def::{Block, Field, Kind, Label};
+use super::form::{self, Form};
+use super::{ComponentType, Node, Path, Problem};
 use crate::traits;
 
 /// Checks a block against its definition. What is unknown is passed over.
 pub fn block(definition: &Block, node: &Node, path: &Path, problems: &mut Vec<Problem>) {
     let Node::Map(entries) = node else {
-        if !matches!(node, Node::Unknown | Node::Null) {
+        if !node.is_unknown() {
             problems.push(Problem::error(
                 path.clone(),
                 "Not a block",
@@ -59,8 +60,8 @@ fn check(field: &Field, value: &Node, path: &Path, problems: &mut Vec<Problem>) 
         (Kind::Labelled(inner), Node::Map(entries)) => {
             for (label, node) in entries {
                 let path = path.key(label);
-                if !is_label(label) {
-                    problems.push(not_a_label(&path.field(inner.label), label));
+                if let Some(Label { oam, form }) = inner.label {
+                    problems.extend(misformed(form, label, &path.field(oam)));
                 }
                 block(inner, node, &path, problems);
             }
@@ -76,27 +77,40 @@ fn check(field: &Field, value: &Node, path: &Path, problems: &mut Vec<Problem>) 
                 ));
             }
         }
-        (Kind::StringList | Kind::WordList, Node::List(items)) => {
+        (Kind::List(form), Node::List(items)) => {
             for (index, item) in items.iter().enumerate() {
                 let path = path.index(index);
-                match (&field.kind, item) {
-                    (_, Node::Unknown) => {}
-                    (Kind::WordList, Node::String(text)) if !is_word(text) => {
-                        problems.push(not_a_word(&path, text));
-                    }
-                    (_, Node::String(_)) => {}
+                match item {
+                    Node::Unknown => {}
+                    Node::String(text) => problems.extend(misformed(form, text, &path)),
                     _ => problems.push(not_text(&path)),
                 }
             }
         }
-        (Kind::StringMap, Node::Map(entries)) => {
+        (Kind::Map(..) | Kind::Variables, Node::Map(entries)) => {
+            let (keys, values) = match field.kind {
+                Kind::Map(keys, values) => (keys, values),
+                _ => (&form::VARIABLE, &form::TEXT),
+            };
             for (key, item) in entries {
-                if !matches!(item, Node::String(_) | Node::Unknown) {
-                    problems.push(not_text(&path.key(key)));
+                problems.extend(misformed(keys, key, path));
+                let path = path.key(key);
+                match item {
+                    Node::Unknown => {}
+                    Node::String(text) => problems.extend(misformed(values, text, &path)),
+                    _ => problems.push(not_text(&path)),
                 }
             }
         }
-        (kind, Node::String(text)) => problems.extend(text_problem(kind, text, path)),
+        (Kind::Repeated(inner), Node::List(items)) => {
+            for (index, item) in items.iter().enumerate() {
+                block(inner, item, &path.index(index), problems);
+            }
+        }
+        (Kind::Text(form), Node::String(text)) => problems.extend(misformed(form, text, path)),
+        (Kind::Enum(values), Node::String(text)) => {
+            problems.extend(not_one_of(values, text, path));
+        }
         _ => problems.push(Problem::error(
             path.clone(),
             "Wrong kind of value",
@@ -116,87 +130,21 @@ fn not_text(path: &Path) -> Problem {
     )
 }
 
-fn not_a_label(path: &Path, text: &str) -> Problem {
-    Problem::error(
-        path.clone(),
-        format!("{text:?} is not a name"),
-        "A name here has at most 63 lower-case letters, digits and hyphens, and begins and ends \
-         with a letter or a digit.",
-    )
+fn misformed(form: &Form, text: &str, path: &Path) -> Option<Problem> {
+    (!(form.check)(text))
+        .then(|| Problem::error(path.clone(), format!("{text:?} is not {}", form.what), form.how))
 }
 
-fn not_a_word(path: &Path, text: &str) -> Problem {
-    Problem::error(
-        path.clone(),
-        format!("{text:?} has a character that is not allowed"),
-        "Letters, digits and `- _ . @ / +` are allowed here, so that the text cannot mean \
-         something else in Traefik's or Nomad's configuration.",
-    )
-}
-
-fn text_problem(kind: &Kind, text: &str, path: &Path) -> Option<Problem> {
-    let error = |summary: String, detail: &str| Some(Problem::error(path.clone(), summary, detail));
-    match kind {
-        Kind::Cpu if units::mhz(text).is_none() => error(
-            format!("{text:?} is not an amount of CPU"),
-            "Write thousandths of a core, such as `500m`, or cores, such as `1` or `0.5`.",
-        ),
-        Kind::Memory if units::mib(text).is_none() => error(
-            format!("{text:?} is not an amount of memory"),
-            "Write it with a unit, such as `256Mi` or `1Gi`.",
-        ),
-        Kind::Duration if units::duration(text).is_none() => error(
-            format!("{text:?} is not a duration"),
-            "Write it with a unit, such as `30s`, `5m` or `1h30m`.",
-        ),
-        Kind::Enum(values) if !values.contains(&text) => {
-            let all: Vec<_> = values.iter().map(|value| format!("`{value}`")).collect();
-            let mut detail = format!("It must be one of {}.", all.join(", "));
-            if let Some(nearest) = nearest(text, values) {
-                detail.push_str(&format!(" Did you mean `{nearest}`?"));
-            }
-            error(format!("Unknown value {text:?}"), &detail)
-        }
-        Kind::Cron if !is_schedule(text) => error(
-            format!("{text:?} is not a schedule"),
-            "Write five fields (minute, hour, day of month, month, day of week), such as \
-             `*/15 * * * *`, or one of `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`.",
-        ),
-        Kind::Label if !is_label(text) => Some(not_a_label(path, text)),
-        Kind::Tenant
-            if !(2..=32).contains(&text.len())
-                || !text.bytes().all(|b| b.is_ascii_alphanumeric()) =>
-        {
-            error(
-                format!("{text:?} is not the name of a tenant"),
-                "A tenant's name has 2 to 32 letters and digits.",
-            )
-        }
-        Kind::Host if !is_host(text) => error(
-            format!("{text:?} is not a host name"),
-            "Write a DNS name, such as `shop.example.com`, without scheme, port or path.",
-        ),
-        Kind::AbsolutePath if !is_absolute_path(text) => error(
-            format!("{text:?} is not a path"),
-            "A path begins with `/`, and has neither spaces nor backticks, quotes or `..` in it.",
-        ),
-        Kind::Word if !is_word(text) => Some(not_a_word(path, text)),
-        Kind::String
-        | Kind::Cpu
-        | Kind::Memory
-        | Kind::Duration
-        | Kind::Enum(_)
-        | Kind::Cron
-        | Kind::Label
-        | Kind::Tenant
-        | Kind::Host
-        | Kind::AbsolutePath
-        | Kind::Word => None,
-        _ => error(
-            "Wrong kind of value".to_owned(),
-            "Text is not what belongs here.",
-        ),
+fn not_one_of(values: &[&str], text: &str, path: &Path) -> Option<Problem> {
+    if values.contains(&text) {
+        return None;
     }
+    let all: Vec<_> = values.iter().map(|value| format!("`{value}`")).collect();
+    let mut detail = format!("It must be one of {}.", all.join(", "));
+    if let Some(nearest) = nearest(text, values) {
+        detail.push_str(&format!(" Did you mean `{nearest}`?"));
+    }
+    Some(Problem::error(path.clone(), format!("Unknown value {text:?}"), detail))
 }
 
 /// The value that is only a letter or two away.
@@ -225,56 +173,6 @@ fn distance(one: &str, other: &str) -> usize {
     row[other.len()]
 }
 
-/// A DNS label in lower case.
-pub fn is_label(text: &str) -> bool {
-    let inside = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    !text.is_empty()
-        && text.len() <= 63
-        && text.bytes().all(inside)
-        && !text.starts_with('-')
-        && !text.ends_with('-')
-}
-
-fn is_host(text: &str) -> bool {
-    let label = |label: &str| is_label(&label.to_ascii_lowercase());
-    text.len() <= 253 && text.split('.').all(label)
-}
-
-fn is_absolute_path(text: &str) -> bool {
-    let harmless = |c: char| !c.is_whitespace() && !c.is_control() && !"`\"'\\,$".contains(c);
-    text.starts_with('/') && text.chars().all(harmless) && !text.split('/').any(|part| part == "..")
-}
-
-fn is_word(text: &str) -> bool {
-    let inside = |b: u8| b.is_ascii_alphanumeric() || b"-_.@/+".contains(&b);
-    !text.is_empty() && text.len() <= 128 && text.bytes().all(inside)
-}
-
-/// What Nomad's parser for `cron` takes, but for its years and seconds.
-fn is_schedule(text: &str) -> bool {
-    if let Some(word) = text.strip_prefix('@') {
-        let known = ["annually", "yearly", "monthly", "weekly", "daily", "hourly"];
-        return known.contains(&word);
-    }
-    let fields: Vec<_> = text.split_ascii_whitespace().collect();
-    // What the crate takes, and Nomad's cronexpr does not: `+` and a bare `L` for days of the week, and
-    // steps that are longer than the field.
-    let longest = [59, 23, 31, 12, 6];
-    let fits = |(field, longest): (&&str, u32)| {
-        let steps = field.split(',').filter_map(|part| part.split_once('/'));
-        steps
-            .into_iter()
-            .all(|(_, step)| step.parse::<u32>().is_ok_and(|step| step <= longest))
-    };
-    fields.len() == longest.len()
-        && !text.contains('+')
-        && fields
-            .last()
-            .is_some_and(|days| !days.eq_ignore_ascii_case("L"))
-        && fields.iter().zip(longest).all(fits)
-        && fields.join(" ").parse::<croner::Cron>().is_ok()
-}
-
 /// What concerns a component as a whole.
 pub fn component(application: &Node, name: &str, node: &Node, problems: &mut Vec<Problem>) {
     let path = Path::component(name);
@@ -289,10 +187,13 @@ pub fn component(application: &Node, name: &str, node: &Node, problems: &mut Vec
         }
     }
     let kind = node.get("type").as_str().and_then(ComponentType::from_name);
-    program(node, &path, problems);
+    program(kind, node, &path, problems);
+    variables(node, &path, problems);
+    containers(node, &path, problems);
     schedule(kind, node, &path, problems);
     ports(kind, node, &path, problems);
-    check_port(node, "health_check", &path, problems);
+    upstreams(node, &path, problems);
+    check_port(node, node.get("health_check"), &path.field("health_check"), problems);
     if let Some(kind) = kind {
         for definition in traits::ALL {
             let value = node.get(definition.field.name);
@@ -301,7 +202,11 @@ pub fn component(application: &Node, name: &str, node: &Node, problems: &mut Vec
                 continue;
             }
             if !definition.applies_to.contains(&kind) {
-                problems.push(does_not_apply(definition, node, &path));
+                let none = matches!(definition.field.kind, Kind::Labelled(_))
+                    && value.as_map().is_some_and(BTreeMap::is_empty);
+                if !none {
+                    problems.push(does_not_apply(definition, node, &path));
+                }
                 continue;
             }
             (definition.check)(node, &path, problems);
@@ -321,34 +226,108 @@ fn does_not_apply(definition: &traits::Definition, node: &Node, path: &Path) -> 
     )
 }
 
-fn program(node: &Node, path: &Path, problems: &mut Vec<Problem>) {
-    let (image, command, driver) = (node.get("image"), node.get("command"), node.get("driver"));
-    let empty = |node: &Node| match node {
+/// Whether there is nothing, as far as it is known.
+fn is_empty(node: &Node) -> bool {
+    match node {
         Node::Null => true,
         Node::List(items) => items.is_empty(),
+        Node::Map(entries) => entries.is_empty(),
         Node::String(text) => text.is_empty(),
         _ => false,
-    };
-    if empty(image) && empty(command) {
-        problems.push(Problem::error(
-            path.field("image"),
-            "Nothing to run",
-            "A component needs an `image` for Docker, or a `command` for the `exec` driver.",
-        ));
     }
-    match driver.as_str() {
-        Some("docker") if empty(image) && !image.is_unknown() => problems.push(Problem::error(
-            path.field("driver"),
-            "Docker without an image",
-            "The driver `docker` needs an `image`.",
+}
+
+fn program(kind: Option<ComponentType>, node: &Node, path: &Path, problems: &mut Vec<Problem>) {
+    let (image, command, driver) = (node.get("image"), node.get("command"), node.get("driver"));
+    let error = |name: &'static str, summary: &str, detail: String| {
+        Problem::error(path.field(name), summary, detail)
+    };
+    if is_empty(image) && is_empty(command) {
+        if is_empty(node.get("container")) {
+            problems.push(error(
+                "image",
+                "Nothing to run",
+                "A component needs an `image` for Docker, a `command` for the `exec` driver, or \
+                 `container` blocks."
+                    .to_owned(),
+            ));
+        }
+        for name in ["args", "resources", "port"] {
+            if !is_empty(node.get("container")) && !is_empty(node.get(name)) {
+                problems.push(error(
+                    name,
+                    "A component without a program of its own",
+                    format!(
+                        "It has `container` blocks alone, and `{name}` is each container's own. Move it \
+                         there, or set `image`."
+                    ),
+                ));
+            }
+        }
+    }
+    let wrong = match (kind, driver.as_str()) {
+        (Some(ComponentType::Vm), Some(driver)) if driver != "qemu" => Some("A virtual machine has the driver `qemu`."),
+        (Some(ComponentType::Containerized), Some(driver)) if driver != "docker" => Some("Containers have the driver `docker`."),
+        (Some(ComponentType::Executable), Some("docker" | "qemu")) => Some("A program has the driver `exec` or `raw_exec`."),
+        (Some(kind), Some("qemu")) if kind != ComponentType::Vm => Some("The driver `qemu` is for the type `vmworkload.nomad.oam.dev`."),
+        _ => None,
+    };
+    if let Some(wrong) = wrong {
+        let detail = format!("{wrong} Remove `driver`, or change the type.");
+        problems.push(error("driver", "Not a driver of this type", detail));
+        return;
+    }
+    match (kind, driver.as_str()) {
+        (Some(ComponentType::Vm), _) => {
+            if is_empty(image) {
+                problems.push(error(
+                    "image",
+                    "A virtual machine without a disk",
+                    "Set `image` to the path of its disk image on the nodes.".to_owned(),
+                ));
+            }
+            for name in ["command", "image_pull_secret", "container"] {
+                if !is_empty(node.get(name)) {
+                    problems.push(error(
+                        name,
+                        "Not for a virtual machine",
+                        format!("`{name}` is for programs and containers. Remove it, or change the type."),
+                    ));
+                }
+            }
+        }
+        (Some(ComponentType::Containerized), _) if is_empty(image) && !is_empty(command) => {
+            problems.push(error(
+                "image",
+                "A container without an image",
+                "A component of this type needs an `image`, or `container` blocks with one.".to_owned(),
+            ));
+        }
+        (Some(ComponentType::Executable), _) if !is_empty(image) => problems.push(error(
+            "image",
+            "An image where a program belongs",
+            "A component of this type runs a `command`. Remove `image`, or use the type \
+             `batchworkload.nomad.oam.dev`."
+                .to_owned(),
         )),
-        Some(driver @ ("exec" | "raw_exec")) if !empty(image) => problems.push(Problem::error(
-            path.field("image"),
+        (_, Some("docker")) if is_empty(image) && is_empty(node.get("container")) => {
+            problems.push(error(
+                "driver",
+                "Docker without an image",
+                "The driver `docker` needs an `image`.".to_owned(),
+            ));
+        }
+        (_, Some(driver @ ("exec" | "raw_exec"))) if !is_empty(image) => problems.push(error(
+            "image",
             "An image without Docker",
             format!("The driver `{driver}` runs a `command`, not an image. Remove one of them."),
         )),
         _ => {}
     }
+    empty_command(command, path, problems);
+}
+
+fn empty_command(command: &Node, path: &Path, problems: &mut Vec<Problem>) {
     if let Node::List(items) = command
         && items
             .first()
@@ -359,6 +338,128 @@ fn program(node: &Node, path: &Path, problems: &mut Vec<Problem>) {
             "Empty command",
             "The first element of `command` is the program to run.",
         ));
+    }
+}
+
+/// Each variable has one source.
+fn variables(node: &Node, path: &Path, problems: &mut Vec<Problem>) {
+    for (name, from) in node.get("env_from").as_map().into_iter().flatten() {
+        let path = path.field("env_from").key(name);
+        if !node.get("env").get(name).is_null() {
+            problems.push(Problem::error(
+                path.clone(),
+                format!("{name:?} is taken"),
+                "`env` sets the same variable. Remove one of them.",
+            ));
+        }
+        let sources = [from.get("vault_secret"), from.get("consul_key")];
+        let known = !from.is_unknown() && !sources.iter().any(|source| source.is_unknown());
+        if known && sources.iter().filter(|source| !source.is_null()).count() != 1 {
+            problems.push(Problem::error(
+                path,
+                "One source",
+                "A variable comes either from a `vault_secret` or from a `consul_key`.",
+            ));
+        }
+    }
+}
+
+fn containers(node: &Node, path: &Path, problems: &mut Vec<Problem>) {
+    let own = path.0.last().and_then(|step| match step {
+        super::Step::Key(name) => Some(name.as_str()),
+        _ => None,
+    });
+    let program = !is_empty(node.get("image")) || !is_empty(node.get("command"));
+    let mut taken: BTreeMap<&str, &str> = own
+        .filter(|_| program)
+        .map(|name| (name, "the component's own program"))
+        .into_iter()
+        .collect();
+    for (block, what) in [("container", "a container"), ("sidecar", "a sidecar")] {
+        for (name, container) in node.get(block).as_map().into_iter().flatten() {
+            let path = path.field(block).key(name);
+            if let Some(other) = taken.insert(name, what) {
+                problems.push(Problem::error(
+                    path.field("name"),
+                    format!("{name:?} is taken"),
+                    format!("Nomad knows tasks by name, and {other} has this one. Choose another."),
+                ));
+            }
+            if name == "alloc" {
+                problems.push(super::limits::nomads_own(&path));
+            }
+            if block == "container" {
+                self::container(node, container, &path, problems);
+            }
+        }
+    }
+}
+
+/// A container or a sidecar of a component.
+pub fn container(component: &Node, node: &Node, path: &Path, problems: &mut Vec<Problem>) {
+    let (image, command) = (node.get("image"), node.get("command"));
+    if node.is_unknown() {
+        return;
+    }
+    if is_empty(image) && is_empty(command) {
+        problems.push(Problem::error(
+            path.field("image"),
+            "Nothing to run",
+            "A container needs an `image`, or a `command` for the component's driver.",
+        ));
+    }
+    if component.get("type").as_str() == Some("containerizedworkload.nomad.oam.dev") && is_empty(image) {
+        problems.push(Problem::error(
+            path.field("image"),
+            "A container without an image",
+            "The containers of a component of this type have an `image`.",
+        ));
+    }
+    empty_command(command, path, problems);
+    super::limits::resources(node, path, problems);
+    let volumes = component.get("volume");
+    let mounts = match node.get("volume") {
+        Node::List(mounts) => mounts.as_slice(),
+        _ => &[],
+    };
+    for (index, mount) in mounts.iter().enumerate() {
+        let path = path.field("volume").index(index);
+        let Some(source) = mount.get("source").as_str() else {
+            continue;
+        };
+        if source.starts_with('/') {
+            if is_empty(image) {
+                problems.push(Problem::error(
+                    path.field("source"),
+                    "A folder without Docker",
+                    "Only a container with an `image` can mount a folder of the node. Use a `volume` of \
+                     the component.",
+                ));
+            }
+        } else if volumes.get(source).is_null() && !volumes.is_unknown() {
+            problems.push(Problem::error(
+                path.field("source"),
+                format!("No volume {source:?}"),
+                "The component has no `volume` of that name. Add one, or name a folder of the node from \
+                 the root.",
+            ));
+        }
+    }
+}
+
+fn upstreams(node: &Node, path: &Path, problems: &mut Vec<Problem>) {
+    let mut seen = BTreeMap::new();
+    for (label, upstream) in node.get("upstream").as_map().into_iter().flatten() {
+        let Some(port) = upstream.get("port").as_i64() else {
+            continue;
+        };
+        if let Some(other) = seen.insert(port, label) {
+            problems.push(Problem::error(
+                path.field("upstream").key(label).field("port"),
+                format!("Duplicate port {port}"),
+                format!("The upstream {other:?} of this component is reached at the same port."),
+            ));
+        }
     }
 }
 
@@ -387,13 +488,39 @@ fn schedule(kind: Option<ComponentType>, node: &Node, path: &Path, problems: &mu
     }
 }
 
+/// The blocks that have ports, each with its path: the component itself, its containers and sidecars.
+pub fn port_blocks(node: &Node, path: &Path) -> Vec<(Path, Node)> {
+    let mut all = vec![(path.field("port"), node.get("port").clone())];
+    for block in ["container", "sidecar"] {
+        for (name, inner) in node.get(block).as_map().into_iter().flatten() {
+            let path = path.field(block).key(name).field("port");
+            let ports = match inner {
+                Node::Unknown => Node::Unknown,
+                inner => inner.get("port").clone(),
+            };
+            all.push((path, ports));
+        }
+        if node.get(block).is_unknown() {
+            all.push((path.field(block), Node::Unknown));
+        }
+    }
+    all
+}
+
+/// The labels of the ports that a component serves; `None` where some are not known.
+fn port_labels(node: &Node) -> Option<Vec<String>> {
+    let mut labels = Vec::new();
+    for (_, ports) in port_blocks(node, &Path::default()) {
+        if ports.is_unknown() {
+            return None;
+        }
+        labels.extend(ports.as_map().into_iter().flatten().map(|(label, _)| label.clone()));
+    }
+    Some(labels)
+}
+
 fn ports(kind: Option<ComponentType>, node: &Node, path: &Path, problems: &mut Vec<Problem>) {
-    let ports = node.get("port");
-    let none = match ports {
-        Node::Null => true,
-        Node::Map(entries) => entries.is_empty(),
-        _ => false,
-    };
+    let none = port_labels(node).is_some_and(|labels| labels.is_empty());
     if none && kind == Some(ComponentType::Webservice) {
         problems.push(Problem::error(
             path.field("port"),
@@ -402,59 +529,68 @@ fn ports(kind: Option<ComponentType>, node: &Node, path: &Path, problems: &mut V
              a `worker`.",
         ));
     }
+    let mut labels = BTreeMap::new();
     let mut seen = BTreeMap::new();
-    for (label, port) in ports.as_map().into_iter().flatten() {
-        let path = path.field("port").key(label);
-        // Nomad passes it to the task as NOMAD_PORT_<label>.
-        if label.len() > 40 {
-            problems.push(not_a_label(&path.field("name"), label));
-        }
-        let Some(number) = port.get("port").as_i64() else {
-            continue;
-        };
-        let protocol = match port.get("protocol") {
-            Node::Null => "TCP",
-            protocol => match protocol.as_str() {
-                Some(protocol) => protocol,
-                None => continue,
-            },
-        };
-        if let Some(other) = seen.insert((number, protocol.to_owned()), label) {
-            problems.push(Problem::error(
-                path.field("port"),
-                format!("Duplicate port {number}"),
-                format!("The port {other:?} of this component has the same number and protocol."),
-            ));
+    for (path, ports) in port_blocks(node, path) {
+        for (label, port) in ports.as_map().into_iter().flatten() {
+            let path = path.key(label);
+            // Nomad passes it to the task as NOMAD_PORT_<label>.
+            if label.len() > 40 {
+                problems.push(Problem::error(
+                    path.field("name"),
+                    format!("{label:?} is too long"),
+                    "The name of a port has at most 40 characters.",
+                ));
+            }
+            if labels.insert(label.clone(), ()).is_some() {
+                problems.push(Problem::error(
+                    path.field("name"),
+                    format!("Duplicate port {label:?}"),
+                    "Another port of this component has the same name. Choose another.",
+                ));
+            }
+            let Some(number) = port.get("port").as_i64() else {
+                continue;
+            };
+            let protocol = match port.get("protocol") {
+                Node::Null => "TCP",
+                protocol => match protocol.as_str() {
+                    Some(protocol) => protocol,
+                    None => continue,
+                },
+            };
+            if let Some(other) = seen.insert((number, protocol.to_owned()), label.clone()) {
+                problems.push(Problem::error(
+                    path.field("port"),
+                    format!("Duplicate port {number}"),
+                    format!(
+                        "The port {other:?} of this component has the same number and protocol."
+                    ),
+                ));
+            }
         }
     }
 }
 
-/// A block that serves or checks one of the component's ports.
-pub fn check_port(node: &Node, block: &'static str, path: &Path, problems: &mut Vec<Problem>) {
-    let inner = node.get(block);
-    let ports = node.get("port");
-    if inner.is_null() || ports.is_unknown() || inner.is_unknown() {
+/// A block that serves or checks one of the component's ports, at its path.
+pub fn check_port(node: &Node, inner: &Node, path: &Path, problems: &mut Vec<Problem>) {
+    if inner.is_null() || inner.is_unknown() {
         return;
     }
-    let none = BTreeMap::new();
-    let labels = ports.as_map().unwrap_or(&none);
-    let path = path.field(block);
+    let Some(labels) = port_labels(node) else { return };
     let listed = || {
-        labels
-            .keys()
-            .map(|label| format!("`{label}`"))
-            .collect::<Vec<_>>()
-            .join(", ")
+        let labels: Vec<_> = labels.iter().map(|label| format!("`{label}`")).collect();
+        labels.join(", ")
     };
     match inner.get("port") {
         _ if labels.is_empty() => problems.push(Problem::error(
-            path,
+            path.clone(),
             "No port",
-            format!("`{block}` needs a `port` block in the component."),
+            "This needs a `port` block in the component.",
         )),
-        Node::Null if usual_port(labels.keys().map(String::as_str)).is_none() => {
+        Node::Null if usual_port(labels.iter().map(String::as_str)).is_none() => {
             problems.push(Problem::error(
-                path,
+                path.clone(),
                 "Which port?",
                 format!(
                     "The component has several ports and none labelled `http`. Set `port` to one \
@@ -463,7 +599,7 @@ pub fn check_port(node: &Node, block: &'static str, path: &Path, problems: &mut 
                 ),
             ));
         }
-        Node::String(label) if !labels.contains_key(label) => problems.push(Problem::error(
+        Node::String(label) if !labels.contains(label) => problems.push(Problem::error(
             path.field("port"),
             format!("No port {label:?}"),
             format!("The component has the ports {}.", listed()),

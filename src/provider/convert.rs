@@ -30,6 +30,10 @@ pub fn block(definition: &def::Block) -> Block {
                 block.blocks.push(nested(field, inner, BlockNesting::Map));
                 continue;
             }
+            def::Kind::Repeated(inner) => {
+                block.blocks.push(nested(field, inner, BlockNesting::List));
+                continue;
+            }
             kind => plain(kind),
         };
         let mode = if field.required {
@@ -59,22 +63,14 @@ fn plain(kind: &def::Kind) -> Type {
     match kind {
         def::Kind::Bool => Type::Bool,
         def::Kind::Integer { .. } => Type::Number,
-        def::Kind::StringList | def::Kind::WordList => Type::List(Box::new(Type::String)),
-        def::Kind::StringMap => Type::Map(Box::new(Type::String)),
-        def::Kind::String
-        | def::Kind::Cpu
-        | def::Kind::Memory
-        | def::Kind::Duration
+        def::Kind::List(_) => Type::List(Box::new(Type::String)),
+        def::Kind::Map(..) | def::Kind::Variables => Type::Map(Box::new(Type::String)),
+        def::Kind::Text(_)
         | def::Kind::Enum(_)
-        | def::Kind::Cron
-        | def::Kind::Label
-        | def::Kind::Tenant
-        | def::Kind::Host
-        | def::Kind::AbsolutePath
-        | def::Kind::Word
         // Blocks have no type of their own here: `block` sees to them.
         | def::Kind::Single(_)
-        | def::Kind::Labelled(_) => Type::String,
+        | def::Kind::Labelled(_)
+        | def::Kind::Repeated(_) => Type::String,
     }
 }
 
@@ -142,7 +138,8 @@ pub fn to_value(node: &Node, ty: &Type) -> Value {
     }
 }
 
-/// Gives a value of a block the empty maps that Terraform wants where there is no labelled block.
+/// Gives a value of a block the empty maps and lists that Terraform wants where there is no labelled or
+/// repeated block.
 pub fn complete(value: &mut Value, definition: &def::Block) {
     let Value::Map(entries) = value else { return };
     for field in definition.fields() {
@@ -154,6 +151,11 @@ pub fn complete(value: &mut Value, definition: &def::Block) {
             def::Kind::Labelled(inner) => match entry {
                 Value::Null => *entry = Value::Map(BTreeMap::new()),
                 Value::Map(blocks) => blocks.values_mut().for_each(|one| complete(one, inner)),
+                _ => {}
+            },
+            def::Kind::Repeated(inner) => match entry {
+                Value::Null => *entry = Value::List(Vec::new()),
+                Value::List(blocks) => blocks.iter_mut().for_each(|one| complete(one, inner)),
                 _ => {}
             },
             _ => {}

@@ -5,11 +5,12 @@
 
 use serde::Deserialize;
 
-use super::{Definition, Trait};
+use super::{Definition, SERVING, Trait};
 use crate::oam::def::{Block, Field, Kind};
+use crate::oam::form;
 use crate::oam::validate::check_port;
-use crate::oam::{ComponentType, Node, Path, Problem};
-use crate::translate::Draft;
+use crate::oam::{Node, Path, Problem};
+use crate::translate::{Draft, Inverse};
 
 /// The definition.
 pub const DEFINITION: Definition = Definition {
@@ -20,8 +21,9 @@ pub const DEFINITION: Definition = Definition {
         required: false,
         doc: "Requests from outside, by host and path, through Traefik.",
     },
-    applies_to: &[ComponentType::Webservice, ComponentType::Daemon],
-    why_not: "Only components that serve ports all the time (`webservice` and `daemon`) can have an ingress.",
+    applies_to: SERVING,
+    why_not: "Only components that serve ports all the time, such as a `webservice` or a `daemon`, can have \
+              an ingress.",
     check,
     unset: |_| {},
     parse: |json| Ok(Box::new(serde_json::from_value::<Ingress>(json)?)),
@@ -30,26 +32,26 @@ pub const DEFINITION: Definition = Definition {
 static BLOCK: Block = Block {
     name: "ingress",
     doc: "Requests from outside, by host and path, through Traefik.",
-    label: "",
+    label: None,
     fields: &[
         Field {
             name: "host",
             oam: "host",
-            kind: Kind::Host,
+            kind: Kind::Text(&form::HOST),
             required: true,
             doc: "Host name of the requests, such as `shop.example.com`.",
         },
         Field {
             name: "path_prefix",
             oam: "pathPrefix",
-            kind: Kind::AbsolutePath,
+            kind: Kind::Text(&form::PATH),
             required: false,
             doc: "What the path of the requests begins with; every path otherwise.",
         },
         Field {
             name: "port",
             oam: "port",
-            kind: Kind::Label,
+            kind: Kind::Text(&form::LABEL),
             required: false,
             doc: "Label of the port that serves them: the only one, or the one labelled `http`, \
                   otherwise.",
@@ -71,7 +73,7 @@ static BLOCK: Block = Block {
         Field {
             name: "middleware",
             oam: "middleware",
-            kind: Kind::WordList,
+            kind: Kind::List(&form::WORD),
             required: false,
             doc: "Traefik middlewares, in order, such as `auth@file`.",
         },
@@ -94,9 +96,7 @@ struct Ingress {
 
 fn check(component: &Node, path: &Path, problems: &mut Vec<Problem>) {
     let ingress = component.get("ingress");
-    if let Some(parent) = path.0.split_last().map(|(_, rest)| Path(rest.to_vec())) {
-        check_port(component, "ingress", &parent, problems);
-    }
+    check_port(component, ingress, path, problems);
     if *ingress.get("strip_prefix") == Node::Bool(true) && ingress.get("path_prefix").is_null() {
         problems.push(Problem::error(
             path.field("strip_prefix"),
@@ -114,6 +114,8 @@ impl Trait for Ingress {
         let service = draft.service();
         service.port_label = port;
         service.tags.extend(tags);
+        let path = draft.path().field("ingress").field("port");
+        draft.group_origin(&format!("Services/{name}/PortLabel"), path, Inverse::Text);
     }
 }
 

@@ -4,8 +4,14 @@
 //! To add a trait, write such a file and add its `DEFINITION` to [`ALL`]. The HCL schema, the
 //! reference page, the generic checks and the portable document follow from the definition.
 
+pub mod affinity;
 pub mod ingress;
+pub mod migration;
 pub mod scaler;
+pub mod service_discovery;
+pub mod sidecar;
+pub mod update_strategy;
+pub mod vault_secret;
 pub mod volume;
 
 use std::fmt;
@@ -15,7 +21,17 @@ use crate::oam::{ComponentType, Node, Path, Problem};
 use crate::translate::Draft;
 
 /// Every trait, in the order in which they are translated.
-pub static ALL: &[Definition] = &[scaler::DEFINITION, ingress::DEFINITION, volume::DEFINITION];
+pub static ALL: &[Definition] = &[
+    sidecar::DEFINITION,
+    scaler::DEFINITION,
+    ingress::DEFINITION,
+    volume::DEFINITION,
+    vault_secret::DEFINITION,
+    affinity::DEFINITION,
+    update_strategy::DEFINITION,
+    migration::DEFINITION,
+    service_discovery::DEFINITION,
+];
 
 /// A trait whose every value is known and checked.
 pub trait Trait: fmt::Debug + Send + Sync {
@@ -47,10 +63,21 @@ pub fn is_trait(name: &str) -> bool {
 }
 
 /// Every type of component.
-pub const EVERY_TYPE: &[ComponentType] = &[
+pub const EVERY_TYPE: &[ComponentType] = ComponentType::ALL;
+
+/// The types that run always and serve ports.
+pub const SERVING: &[ComponentType] = &[
+    ComponentType::Webservice,
+    ComponentType::Daemon,
+    ComponentType::Containerized,
+    ComponentType::Vm,
+    ComponentType::System,
+];
+
+/// The types that run always, where there is room.
+pub const ALWAYS: &[ComponentType] = &[
     ComponentType::Webservice,
     ComponentType::Worker,
-    ComponentType::Task,
-    ComponentType::CronTask,
-    ComponentType::Daemon,
+    ComponentType::Containerized,
+    ComponentType::Vm,
 ];

@@ -27,8 +27,13 @@ pub const DEFINITION: Definition = Definition {
         ComponentType::Webservice,
         ComponentType::Worker,
         ComponentType::Task,
+        ComponentType::CronTask,
+        ComponentType::Containerized,
+        ComponentType::Executable,
+        ComponentType::Vm,
+        ComponentType::Batch,
     ],
-    why_not: "A daemon runs once on every node, and a cron-task once each time.",
+    why_not: "What runs on every node runs there once.",
     check,
     unset: |draft| {
         let path = draft.path().field("scaler").field("replicas");
@@ -40,7 +45,7 @@ pub const DEFINITION: Definition = Definition {
 static BLOCK: Block = Block {
     name: "scaler",
     doc: "How many instances of a component run.",
-    label: "",
+    label: None,
     fields: &[
         Field {
             name: "replicas",
@@ -102,6 +107,14 @@ struct Scaler {
 
 fn check(component: &Node, path: &Path, problems: &mut Vec<Problem>) {
     let scaler = component.get("scaler");
+    if component.get("type").as_str() == Some("cron-task") && !scaler.get("max").is_null() {
+        problems.push(Problem::error(
+            path.field("max"),
+            "Nothing to scale",
+            "Each run of a `cron-task` is a job of its own, which no autoscaler knows. Set `replicas` \
+             alone: how many instances each run has.",
+        ));
+    }
     let value = |name| scaler.get(name).as_i64();
     let unknown = |name| scaler.get(name).is_unknown();
     let (replicas, max) = (value("replicas"), value("max"));

@@ -1,7 +1,8 @@
 //! `volume`: storage that outlives an instance.
 //!
 //! A volume of the task group and where the task mounts it
-//! (<https://developer.hashicorp.com/nomad/docs/job-specification/volume>).
+//! (<https://developer.hashicorp.com/nomad/docs/job-specification/volume>). A component of containers
+//! alone has it in each of them.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +10,10 @@ use serde::Deserialize;
 
 use super::{Definition, EVERY_TYPE, Trait};
 use crate::nomad::job::{Volume as NomadVolume, VolumeMount};
-use crate::oam::def::{Block, Field, Kind};
-use crate::oam::{Node, Path, Problem};
+use crate::oam::def::{Block, Field, Kind, NAME};
+use crate::oam::form;
+use crate::oam::application::Life;
+use crate::oam::{ComponentType, Node, Path, Problem};
 use crate::translate::{Draft, Inverse};
 
 /// The definition.
@@ -32,7 +35,7 @@ pub const DEFINITION: Definition = Definition {
 static BLOCK: Block = Block {
     name: "volume",
     doc: "Storage that outlives an instance of a component.",
-    label: "name",
+    label: Some(NAME),
     fields: &[
         Field {
             name: "type",
@@ -44,14 +47,14 @@ static BLOCK: Block = Block {
         Field {
             name: "source",
             oam: "source",
-            kind: Kind::Word,
+            kind: Kind::Text(&form::WORD),
             required: true,
             doc: "The host volume's name, or the CSI volume's ID.",
         },
         Field {
             name: "mount_path",
             oam: "mountPath",
-            kind: Kind::AbsolutePath,
+            kind: Kind::Text(&form::PATH),
             required: true,
             doc: "Where the component sees it.",
         },
@@ -68,20 +71,39 @@ static BLOCK: Block = Block {
             kind: Kind::Enum(&[
                 "single-node-reader-only",
                 "single-node-writer",
+                "single-node-single-writer",
+                "single-node-multi-writer",
                 "multi-node-reader-only",
                 "multi-node-single-writer",
                 "multi-node-multi-writer",
             ]),
             required: false,
-            doc: "How a CSI volume may be shared; `single-node-writer` otherwise, or \
-                  `single-node-reader-only` where it is read-only.",
+            doc: "How the volume may be shared: a CSI volume is `single-node-writer` otherwise, or \
+                  `single-node-reader-only` where it is read-only. Of host volumes, only dynamic \
+                  ones have such a mode, and it is a `single-node` one.",
         },
         Field {
             name: "attachment_mode",
             oam: "attachmentMode",
             kind: Kind::Enum(&["file-system", "block-device"]),
             required: false,
-            doc: "How a CSI volume is attached; `file-system` otherwise.",
+            doc: "How the volume is attached: a CSI volume as `file-system` otherwise. Of host \
+                  volumes, only dynamic ones have such a mode.",
+        },
+        Field {
+            name: "sticky",
+            oam: "sticky",
+            kind: Kind::Bool,
+            required: false,
+            doc: "Whether an instance keeps its dynamic host volume when it is replaced.",
+        },
+        Field {
+            name: "per_alloc",
+            oam: "perAlloc",
+            kind: Kind::Bool,
+            required: false,
+            doc: "Whether each instance has a volume of its own: that with its number after the \
+                  source, such as `data[0]`.",
         },
     ],
 };
@@ -100,6 +122,10 @@ struct Volume {
     read_only: bool,
     access_mode: Option<String>,
     attachment_mode: Option<String>,
+    #[serde(default)]
+    sticky: bool,
+    #[serde(default)]
+    per_alloc: bool,
 }
 
 fn check(component: &Node, path: &Path, problems: &mut Vec<Problem>) {
@@ -124,20 +150,79 @@ fn check(component: &Node, path: &Path, problems: &mut Vec<Problem>) {
             ));
         }
         check_access(component, volume, &path, problems);
-        let is_csi = match volume.get("type") {
-            Node::Unknown => true,
-            kind => kind.as_str() == Some("csi"),
-        };
-        for name in ["access_mode", "attachment_mode"] {
-            if !is_csi && !volume.get(name).is_null() {
-                problems.push(Problem::error(
-                    path.field(name),
-                    "Not a CSI volume",
-                    format!("`{name}` is for volumes of type `csi`. Remove it, or set the type."),
-                ));
-            }
-        }
+        check_host(component, volume, &path, problems);
     }
+}
+
+/// What only some host volumes have (`VolumeRequest.Validate` in Nomad's `nomad/structs/volumes.go`).
+fn check_host(component: &Node, volume: &Node, path: &Path, problems: &mut Vec<Problem>) {
+    let is = |name| *volume.get(name) == Node::Bool(true);
+    let kind = match volume.get("type") {
+        Node::Null => "host",
+        kind => kind.as_str().unwrap_or_default(),
+    };
+    let mode = volume.get("access_mode").as_str().unwrap_or_default();
+    if kind == "host" && mode.starts_with("multi-node") {
+        problems.push(Problem::error(
+            path.field("access_mode"),
+            "A host volume is on one node",
+            format!("`{mode}` is for volumes of type `csi`. Choose a `single-node` mode."),
+        ));
+    }
+    if kind == "host" && mode.ends_with("reader-only") && *volume.get("read_only") == Node::Null {
+        problems.push(reads_only(path, mode));
+    }
+    let csi_only = ["single-node-single-writer", "single-node-multi-writer"];
+    if kind == "csi" && csi_only.contains(&mode) {
+        problems.push(Problem::error(
+            path.field("access_mode"),
+            "Not a mode of CSI volumes",
+            format!("`{mode}` is for dynamic host volumes. Choose another mode."),
+        ));
+    }
+    if kind == "csi" && is("sticky") {
+        problems.push(Problem::error(
+            path.field("sticky"),
+            "Not a host volume",
+            "`sticky` is for dynamic host volumes. Remove it, or set the type to `host`.",
+        ));
+    }
+    if is("per_alloc") && is("sticky") {
+        problems.push(Problem::error(
+            path.field("sticky"),
+            "Both `per_alloc` and `sticky`",
+            "With `per_alloc` an instance has its volume by its number anyway. Remove one of them.",
+        ));
+    }
+    let kind = component.get("type").as_str();
+    let everywhere = kind
+        .and_then(ComponentType::from_name)
+        .is_some_and(|kind| kind.life() == Life::EveryNode);
+    if is("per_alloc") && everywhere {
+        problems.push(Problem::error(
+            path.field("per_alloc"),
+            "Instances without a number",
+            "What runs on every node has no numbered instances. Remove this.",
+        ));
+    }
+    let update = component.get("update_strategy");
+    let canaries = matches!(update.get("strategy").as_str(), Some("canary" | "blue-green"))
+        || update.get("canary").as_i64().is_some_and(|canaries| canaries > 0);
+    if is("per_alloc") && canaries {
+        problems.push(Problem::error(
+            path.field("per_alloc"),
+            "Canaries have no volume of their own",
+            "Nomad gives no volume `per_alloc` to canaries. Remove this, or set the strategy `rolling`.",
+        ));
+    }
+}
+
+fn reads_only(path: &Path, mode: &str) -> Problem {
+    Problem::error(
+        path.field("read_only"),
+        "A volume that nobody writes to",
+        format!("With the access mode `{mode}` set `read_only = true`, or choose another mode."),
+    )
 }
 
 /// Who may use a CSI volume at once (`VolumeRequest.Validate` in Nomad's `nomad/structs/volumes.go`).
@@ -156,13 +241,10 @@ fn check_access(component: &Node, volume: &Node, path: &Path, problems: &mut Vec
         return;
     }
     if mode.ends_with("reader-only") && !reads {
-        problems.push(Problem::error(
-            path.field("read_only"),
-            "A volume that nobody writes to",
-            format!(
-                "With the access mode `{mode}` set `read_only = true`, or choose another mode."
-            ),
-        ));
+        problems.push(reads_only(path, mode));
+    }
+    if *volume.get("per_alloc") != Node::Null {
+        return;
     }
     let scaler = component.get("scaler");
     let count = scaler
@@ -192,7 +274,8 @@ impl Trait for Volumes {
                 false => "single-node-writer",
             };
             let mode = |given: &Option<String>, usual: &str| {
-                csi.then(|| given.clone().unwrap_or_else(|| usual.to_owned()))
+                let usual = csi.then(|| usual.to_owned());
+                given.clone().or(usual)
             };
             let made = NomadVolume {
                 name: name.clone(),
@@ -201,17 +284,28 @@ impl Trait for Volumes {
                 read_only: volume.read_only,
                 access_mode: mode(&volume.access_mode, access),
                 attachment_mode: mode(&volume.attachment_mode, "file-system"),
+                per_alloc: volume.per_alloc,
+                sticky: volume.sticky,
             };
             draft.group.volumes.insert(name.clone(), made);
-            draft.task.volume_mounts.push(VolumeMount {
-                volume: name.clone(),
-                destination: volume.mount_path.clone(),
-                read_only: volume.read_only,
-            });
+            let mut tasks = Vec::new();
+            for task in draft.own_tasks() {
+                task.volume_mounts.push(VolumeMount {
+                    volume: name.clone(),
+                    destination: volume.mount_path.clone(),
+                    read_only: volume.read_only,
+                });
+                tasks.push(task.name.clone());
+            }
             let path = draft.path().field("volume").key(name);
             for (place, field, inverse) in [
+                ("Type", "type", Inverse::Text),
                 ("Source", "source", Inverse::Text),
                 ("ReadOnly", "read_only", Inverse::Bool),
+                ("AccessMode", "access_mode", Inverse::Text),
+                ("AttachmentMode", "attachment_mode", Inverse::Text),
+                ("Sticky", "sticky", Inverse::Bool),
+                ("PerAlloc", "per_alloc", Inverse::Bool),
             ] {
                 draft.group_origin(
                     &format!("Volumes/{name}/{place}"),
@@ -220,7 +314,9 @@ impl Trait for Volumes {
                 );
             }
             let place = format!("VolumeMounts/{name}/Destination");
-            draft.task_origin(&place, path.field("mount_path"), Inverse::Text);
+            for task in &tasks {
+                draft.task_origin(task, &place, path.field("mount_path"), Inverse::Text);
+            }
         }
     }
 }

@@ -4,51 +4,69 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::task::{Program, fetch_variables, pull_with};
 use super::{Inverse, META_APPLICATION, META_COMPONENT, Origin, Target, Translation};
 use crate::nomad::job::{
-    Check, Job, Network, Periodic, Port, Resources, RestartPolicy, Service, Task, TaskGroup,
+    Check, Connect, Job, Network, Periodic, Port, Proxy, RestartPolicy, Service, SidecarService,
+    Task, TaskGroup, Upstream, VolumeMount,
 };
+use crate::oam::application::{HealthCheck, Life};
+use crate::oam::container::Container;
 use crate::oam::{self, Application, ComponentType, Path, Spec, units};
 
-/// A job in the making: its group and its task apart, until [`Draft::finish`] puts them together.
-/// The component's own fields are in it from the start; the traits add to it.
+/// A job in the making: its group, its network and its service apart, until [`Draft::finish`] puts
+/// them together. The scopes come first, then the component's own fields, then the traits.
 #[derive(Debug)]
 pub struct Draft<'a> {
     /// The component's own fields.
     pub spec: &'a Spec,
     /// The job, without its group.
     pub job: Job,
-    /// The group, without its task and its service.
+    /// The group, with its tasks, but without its network and its services.
     pub group: TaskGroup,
-    /// The task.
-    pub task: Task,
+    /// The network of the group.
+    pub network: Network,
+    /// How the component is in the mesh, where it is.
+    pub mesh: Option<Mesh>,
+    application: &'a Application,
     component: &'a str,
     service_name: String,
     service: Option<Service>,
+    further_services: Vec<Service>,
+    own_tasks: usize,
     origins: Vec<Origin>,
     path: Path,
 }
 
+/// How a component is in Consul's mesh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mesh {
+    /// By a proxy beside each instance.
+    Sidecar,
+    /// It speaks the mesh's protocol by itself.
+    Native,
+}
+
 /// Nomad's type of job for a type of component.
 pub fn nomad_type(kind: ComponentType) -> &'static str {
-    match kind {
-        ComponentType::Webservice | ComponentType::Worker => "service",
-        ComponentType::Task | ComponentType::CronTask => "batch",
-        ComponentType::Daemon => "system",
+    match kind.life() {
+        Life::Always => "service",
+        Life::Once => "batch",
+        Life::EveryNode => "system",
     }
 }
 
 impl<'a> Draft<'a> {
     pub(super) fn new(
-        application: &Application,
+        application: &'a Application,
         component: &'a str,
         spec: &'a Spec,
         target: &Target,
     ) -> Self {
         let id = oam::job_id(&application.name, component);
-        let tenant = application.tenant.as_deref().unwrap_or("default");
-        let owner = format!("{tenant}/{}", application.name);
-        let mut draft = Self {
+        let tenant = application.tenant.as_deref();
+        let owner = format!("{}/{}", tenant.unwrap_or("default"), application.name);
+        Self {
             spec,
             job: Job {
                 name: id.clone(),
@@ -68,33 +86,40 @@ impl<'a> Draft<'a> {
                 count: 1,
                 ..TaskGroup::default()
             },
-            task: Task {
-                name: component.to_owned(),
-                driver: spec.driver().to_owned(),
-                ..Task::default()
-            },
+            network: Network::default(),
+            mesh: None,
+            application,
             component,
-            service_name: oam::service_name(
-                application.tenant.as_deref(),
-                &application.name,
-                component,
-            ),
+            service_name: oam::service_name(tenant, &application.name, component),
             service: None,
-            origins: Vec::with_capacity(16),
+            further_services: Vec::new(),
+            own_tasks: 0,
+            origins: Vec::with_capacity(32),
             path: Path::component(component),
-        };
-        draft.schedule();
-        draft.program();
-        draft.resources();
-        draft.restart_policy();
-        draft.ports();
-        draft.health_check();
-        draft
+        }
+    }
+
+    /// The component's own fields.
+    pub(super) fn component(&mut self) {
+        self.schedule();
+        self.tasks();
+        self.restart_policy();
+        if let Some(check) = &self.spec.health_check {
+            self.health_check(check);
+        }
     }
 
     /// The name of the component's service, which nothing else in Consul has.
     pub fn service_name(&self) -> &str {
         &self.service_name
+    }
+
+    /// The name that a service of the component's tenant has in Consul.
+    pub fn tenants_service_name(&self, name: &str) -> String {
+        match &self.application.tenant {
+            Some(tenant) => format!("{tenant}-{name}"),
+            None => name.to_owned(),
+        }
     }
 
     /// The path of the component.
@@ -109,14 +134,23 @@ impl<'a> Draft<'a> {
             .to_owned()
     }
 
+    /// The tasks of the component's own program or, where it has none, of its containers.
+    pub fn own_tasks(&mut self) -> &mut [Task] {
+        self.group
+            .tasks
+            .get_mut(..self.own_tasks)
+            .unwrap_or_default()
+    }
+
     /// The component's service, made at the first call.
     pub fn service(&mut self) -> &mut Service {
         let name = &self.service_name;
-        self.service.get_or_insert_with(|| Service {
-            name: name.clone(),
-            provider: "consul",
-            ..Service::default()
-        })
+        self.service.get_or_insert_with(|| service(name))
+    }
+
+    /// A service beside the component's own.
+    pub fn further_service(&mut self, made: Service) {
+        self.further_services.push(made);
     }
 
     /// Notes where a field of the job came from.
@@ -134,10 +168,9 @@ impl<'a> Draft<'a> {
         self.job_origin(&place, attribute, inverse);
     }
 
-    /// Notes where a field of the task came from.
-    pub fn task_origin(&mut self, place: &str, attribute: Path, inverse: Inverse) {
-        let place = format!("TaskGroups/{0}/Tasks/{0}/{place}", self.component);
-        self.job_origin(&place, attribute, inverse);
+    /// Notes where a field of a task came from.
+    pub fn task_origin(&mut self, task: &str, place: &str, attribute: Path, inverse: Inverse) {
+        self.group_origin(&format!("Tasks/{task}/{place}"), attribute, inverse);
     }
 
     /// Notes that a field of the group would come from an attribute that is not set, unless it comes
@@ -149,21 +182,27 @@ impl<'a> Draft<'a> {
         }
     }
 
-    pub(super) fn finish(self) -> Translation {
+    pub(super) fn finish(mut self, cluster: Option<&str>) -> Translation {
+        self.join_the_mesh();
         let Self {
             mut job,
             mut group,
-            task,
+            network,
             service,
+            further_services,
             origins,
             component,
             ..
         } = self;
-        group.tasks.push(task);
+        if network != Network::default() {
+            group.networks.push(network);
+        }
         group.services.extend(service);
+        group.services.extend(further_services);
         job.task_groups.push(group);
         Translation {
             component: component.to_owned(),
+            cluster: cluster.map(str::to_owned),
             job,
             origins,
         }
@@ -184,64 +223,148 @@ impl<'a> Draft<'a> {
                 .clone()
                 .unwrap_or_else(|| "UTC".to_owned()),
         });
+        let path = self.path.field("schedule");
+        self.job_origin("Periodic/Specs", path, Inverse::OnlyText);
         let path = self.path.field("time_zone");
         self.job_origin("Periodic/TimeZone", path, Inverse::Text);
     }
 
-    fn program(&mut self) {
-        let Spec {
-            image,
-            command,
-            args,
-            env,
-            ..
-        } = self.spec;
-        let texts = |texts: &[String]| -> Value { texts.to_vec().into() };
-        let driver_path = self.path.field("driver");
-        self.task_origin("Driver", driver_path, Inverse::Text);
-        if let Some(image) = image {
-            self.task.config.insert("image", image.as_str().into());
-            let path = self.path.field("image");
-            self.task_origin("Config/image", path, Inverse::Text);
-            if !command.is_empty() {
-                self.task.config.insert("entrypoint", texts(command));
+    fn tasks(&mut self) {
+        let spec = self.spec;
+        if spec.has_program() {
+            let mut task = Program {
+                name: self.component,
+                driver: spec.driver(),
+                image: spec.image.as_deref(),
+                command: &spec.command,
+                args: &spec.args,
+                env: &spec.env,
+                resources: &spec.resources,
+                path: &self.path,
             }
-            let path = self.path.field("command");
-            self.task_origin("Config/entrypoint", path, Inverse::TextList);
-            if !args.is_empty() {
-                self.task.config.insert("args", texts(args));
-            }
-            let path = self.path.field("args");
-            self.task_origin("Config/args", path, Inverse::TextList);
-        } else if let Some((program, first)) = command.split_first() {
-            self.task.config.insert("command", program.as_str().into());
-            let path = self.path.field("command").index(0);
-            self.task_origin("Config/command", path, Inverse::Text);
-            let all: Vec<_> = first.iter().chain(args).cloned().collect();
-            if !all.is_empty() {
-                self.task.config.insert("args", texts(&all));
-            }
-            // Where `command` has arguments, too, nothing tells whose a live one would be.
-            if first.is_empty() {
-                let path = self.path.field("args");
-                self.task_origin("Config/args", path, Inverse::TextList);
-            }
+            .task(self.component, &mut self.origins);
+            let path = self.path.field("driver");
+            self.task_origin(self.component, "Driver", path, Inverse::Text);
+            fetch_variables(&mut task, &spec.env_from);
+            let path = self.path.clone();
+            self.add_task(task, &spec.port, &path);
+            self.own_tasks = 1;
         }
-        self.task.env.clone_from(env);
-        let path = self.path.field("env");
-        self.task_origin("Env", path, Inverse::TextMap);
+        for (name, container) in &spec.container {
+            let path = self.path.field("container").key(name);
+            self.add_container(name, container, &path, |task| {
+                if !spec.has_program() {
+                    // A component of containers alone has its variables in each of them.
+                    for (variable, value) in &spec.env {
+                        task.env.entry(variable.clone()).or_insert_with(|| value.clone());
+                    }
+                    fetch_variables(task, &spec.env_from);
+                }
+            });
+        }
+        if !spec.has_program() {
+            self.own_tasks = spec.container.len();
+        }
     }
 
-    fn resources(&mut self) {
-        let resources = &self.spec.resources;
-        let cpu = resources.cpu.as_deref().and_then(units::mhz);
-        let memory_mb = resources.memory.as_deref().and_then(units::mib);
-        if cpu.is_some() || memory_mb.is_some() {
-            self.task.resources = Some(Resources { cpu, memory_mb });
+    /// Adds the task of a container or a sidecar, finished by `finish`.
+    pub fn add_container(
+        &mut self,
+        name: &str,
+        container: &Container,
+        path: &Path,
+        finish: impl FnOnce(&mut Task),
+    ) {
+        let driver = match (&container.image, &self.spec.driver) {
+            (Some(_), _) => "docker",
+            (None, Some(driver)) => driver,
+            (None, None) => "exec",
+        };
+        let mut task = Program {
+            name,
+            driver,
+            image: container.image.as_deref(),
+            command: &container.command,
+            args: &container.args,
+            env: &container.env,
+            resources: &container.resources,
+            path,
         }
-        let path = self.path.field("resources");
-        self.task_origin("Resources/CPU", path.field("cpu"), Inverse::Mhz);
-        self.task_origin("Resources/MemoryMB", path.field("memory"), Inverse::Mib);
+        .task(self.component, &mut self.origins);
+        let mut folders = Vec::new();
+        for mount in &container.volume {
+            if mount.source.starts_with('/') {
+                let mode = if mount.read_only { ":ro" } else { "" };
+                folders.push(format!("{}:{}{mode}", mount.source, mount.destination));
+            } else {
+                task.volume_mounts.push(VolumeMount {
+                    volume: mount.source.clone(),
+                    destination: mount.destination.clone(),
+                    read_only: mount.read_only,
+                });
+            }
+        }
+        if !folders.is_empty() {
+            task.config.insert("volumes", folders.into());
+        }
+        finish(&mut task);
+        self.add_task(task, &container.port, path);
+    }
+
+    fn add_task(&mut self, mut task: Task, ports: &BTreeMap<String, oam::Port>, path: &Path) {
+        if task.driver == "docker"
+            && let Some(secret) = &self.spec.image_pull_secret
+        {
+            pull_with(&mut task, secret);
+        }
+        let shared = self.shares_a_network();
+        // In the host's network nothing is mapped but by Docker, and NOMAD_PORT_<label> would be the
+        // wrong port.
+        let mapped = shared || task.driver == "docker";
+        self.add_ports(ports, path, mapped);
+        if !ports.is_empty() && !shared {
+            match task.driver.as_str() {
+                "docker" => {
+                    let labels: Vec<_> = ports.keys().cloned().collect();
+                    task.config.insert("ports", labels.into());
+                }
+                "qemu" => {
+                    let map = ports.iter().map(|(label, port)| (label.clone(), port.port.into()));
+                    let map: serde_json::Map<String, Value> = map.collect();
+                    task.config.insert("port_map", vec![Value::from(map)].into());
+                }
+                _ => {}
+            }
+        }
+        self.group.tasks.push(task);
+    }
+
+    /// Whether the tasks of an instance share a network that is not the host's.
+    fn shares_a_network(&self) -> bool {
+        self.network.mode.as_deref().is_some_and(|mode| mode != "host")
+    }
+
+    fn add_ports(&mut self, ports: &BTreeMap<String, oam::Port>, path: &Path, mapped: bool) {
+        for (label, port) in ports {
+            let made = Port {
+                label: label.clone(),
+                value: port.expose.then_some(port.port),
+                to: mapped.then_some(port.port),
+            };
+            let path = path.field("port").key(label).field("port");
+            if port.expose {
+                self.network.reserved_ports.push(made);
+                let place = format!("Networks/0/ReservedPorts/{label}/Value");
+                self.group_origin(&place, path, Inverse::Number);
+            } else {
+                self.network.dynamic_ports.push(made);
+                if !mapped {
+                    continue;
+                }
+                let place = format!("Networks/0/DynamicPorts/{label}/To");
+                self.group_origin(&place, path, Inverse::Number);
+            }
+        }
     }
 
     fn restart_policy(&mut self) {
@@ -265,72 +388,104 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn ports(&mut self) {
-        let ports = &self.spec.port;
-        if ports.is_empty() {
-            return;
-        }
-        let mut network = Network::default();
-        // In the host's network nothing is mapped, and NOMAD_PORT_<label> would be the wrong port.
-        let mapped = self.task.driver == "docker";
-        for (label, port) in ports {
-            let made = Port {
-                label: label.clone(),
-                value: port.expose.then_some(port.port),
-                to: mapped.then_some(port.port),
-            };
-            let path = self.path.field("port").key(label).field("port");
-            if port.expose {
-                network.reserved_ports.push(made);
-                let place = format!("Networks/0/ReservedPorts/{label}/Value");
-                self.group_origin(&place, path, Inverse::Number);
-            } else {
-                network.dynamic_ports.push(made);
-                if !mapped {
-                    continue;
-                }
-                let place = format!("Networks/0/DynamicPorts/{label}/To");
-                self.group_origin(&place, path, Inverse::Number);
-            }
-        }
-        self.group.networks.push(network);
-        if mapped {
-            let labels: Vec<_> = ports.keys().cloned().collect();
-            self.task.config.insert("ports", labels.into());
-        }
-    }
-
-    fn health_check(&mut self) {
-        let Some(check) = &self.spec.health_check else {
-            return;
-        };
-        let http = check.kind.as_deref() != Some("tcp");
-        let id = self.service_name.clone();
-        let nanoseconds = |text: &Option<String>, usual: &str| {
-            units::nanoseconds(text.as_deref().unwrap_or(usual)).unwrap_or_default()
-        };
+    fn health_check(&mut self, check: &HealthCheck) {
         let port = self.port_or_usual(check.port.as_deref());
-        let made = Check {
-            name: format!("{id}-health"),
-            kind: if http { "http" } else { "tcp" }.to_owned(),
-            path: http.then(|| check.path.clone().unwrap_or_else(|| "/".to_owned())),
-            port_label: Some(port.clone()),
-            interval: nanoseconds(&check.interval, "10s"),
-            timeout: nanoseconds(&check.timeout, "2s"),
-        };
-        let place = format!("Services/{id}/Checks/{}", made.name);
+        let name = format!("{}-health", self.service_name);
+        let path = self.path.field("health_check");
+        let service_name = self.service_name.clone();
+        let made = self.check(check, name, &port, &service_name, &path);
         let service = self.service();
         service.checks.push(made);
         // An ingress that follows may put the service on another port; the check stays.
         service.port_label = port;
-        let path = self.path.field("health_check");
-        for (field, name, inverse) in [
+    }
+
+    /// A check of a service, and where it came from.
+    pub fn check(
+        &mut self,
+        check: &HealthCheck,
+        name: String,
+        port: &str,
+        service: &str,
+        path: &Path,
+    ) -> Check {
+        let http = check.kind.as_deref() != Some("tcp");
+        let nanoseconds = |text: &Option<String>, usual: &str| {
+            units::nanoseconds(text.as_deref().unwrap_or(usual)).unwrap_or_default()
+        };
+        let place = format!("Services/{service}/Checks/{name}");
+        for (field, attribute, inverse) in [
             ("Type", "type", Inverse::Text),
             ("Path", "path", Inverse::Text),
+            ("PortLabel", "port", Inverse::Text),
             ("Interval", "interval", Inverse::Duration),
             ("Timeout", "timeout", Inverse::Duration),
         ] {
-            self.group_origin(&format!("{place}/{field}"), path.field(name), inverse);
+            self.group_origin(&format!("{place}/{field}"), path.field(attribute), inverse);
         }
+        Check {
+            name,
+            kind: if http { "http" } else { "tcp" }.to_owned(),
+            path: http.then(|| check.path.clone().unwrap_or_else(|| "/".to_owned())),
+            port_label: Some(port.to_owned()),
+            interval: nanoseconds(&check.interval, "10s"),
+            timeout: nanoseconds(&check.timeout, "2s"),
+        }
+    }
+
+    /// Gives the component's service its place in the mesh.
+    fn join_the_mesh(&mut self) {
+        let Some(mesh) = self.mesh else { return };
+        let usual = self.port_or_usual(None);
+        if self.service.is_none() && usual.is_empty() && self.spec.upstream.is_empty() {
+            // Neither does it call anybody, nor can anybody call it.
+            return;
+        }
+        let label = match &self.service {
+            Some(service) => service.port_label.clone(),
+            None => usual,
+        };
+        let port = self.spec.ports().find(|(known, _)| **known == label);
+        let local_service_port = port.map(|(_, port)| port.port);
+        let upstreams = self.spec.upstream.iter().map(|(component, upstream)| {
+            let application = upstream.application.as_deref();
+            let tenant = self.application.tenant.as_deref();
+            let application = application.unwrap_or(&self.application.name);
+            Upstream {
+                destination_name: oam::service_name(tenant, application, component),
+                local_bind_port: upstream.port,
+            }
+        });
+        let connect = match mesh {
+            Mesh::Native => Connect {
+                native: true,
+                sidecar_service: None,
+            },
+            Mesh::Sidecar => Connect {
+                native: false,
+                sidecar_service: Some(SidecarService {
+                    proxy: Proxy {
+                        local_service_port,
+                        upstreams: upstreams.collect(),
+                    },
+                }),
+            },
+        };
+        let task = self.group.tasks.first().map(|task| task.name.clone());
+        let service = self.service();
+        service.port_label = label;
+        service.connect = Some(connect);
+        if mesh == Mesh::Native {
+            service.task_name = task;
+        }
+    }
+}
+
+/// A service that is nothing but its name yet.
+pub fn service(name: &str) -> Service {
+    Service {
+        name: name.to_owned(),
+        provider: "consul",
+        ..Service::default()
     }
 }

@@ -526,6 +526,7 @@ mod tests {
             namespace: "default".to_owned(),
             region: None,
             datacenters: vec!["*".to_owned()],
+            ..Target::default()
         };
         translate::translate(&application, &target).remove(0)
     }

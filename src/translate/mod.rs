@@ -1,17 +1,24 @@
 //! From the model to Nomad jobs: pure, and the same for plan, apply and refresh.
 //!
-//! A component becomes a job with one task group and one task, all named alike. Beside each job
-//! stand its [`Origin`]s: which attribute a job field came from, and how a live value becomes a
+//! A component becomes a job with one task group, named alike, in which its program, its containers
+//! and its sidecars are the tasks. In several clusters it is several jobs. Beside each job stand its
+//! [`Origin`]s: which attribute a job field came from, and how a live value becomes a
 //! value of that attribute. [`drift`] compares with them.
 
 mod draft;
 pub mod drift;
+mod origin;
+mod task;
+
+use std::collections::BTreeMap;
 
 use crate::nomad::job::Job;
-use crate::oam::{Application, Component, ComponentType, Node, Path, units};
+use crate::oam::{Application, Component, ComponentType, Node, Path, Problem};
 use crate::traits;
 
-pub use draft::Draft;
+pub use draft::{Draft, Mesh, service};
+pub use origin::{Inverse, Origin};
+pub use task::{Program, secret_field};
 
 /// The key in a job's meta that says which application it belongs to.
 pub const META_APPLICATION: &str = "oam.application";
@@ -19,10 +26,21 @@ pub const META_APPLICATION: &str = "oam.application";
 pub const META_COMPONENT: &str = "oam.component";
 
 /// Where the jobs are to run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Target {
     /// Nomad's namespace.
     pub namespace: String,
+    /// Nomad's region, where it is not the agent's own.
+    pub region: Option<String>,
+    /// Datacenters, or patterns of them.
+    pub datacenters: Vec<String>,
+    /// Further clusters by name, which components may name.
+    pub clusters: BTreeMap<String, Place>,
+}
+
+/// One of several clusters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
     /// Nomad's region, where it is not the agent's own.
     pub region: Option<String>,
     /// Datacenters, or patterns of them.
@@ -34,83 +52,128 @@ pub struct Target {
 pub struct Translation {
     /// The component's name.
     pub component: String,
+    /// The cluster it is in, where that is not the provider's own.
+    pub cluster: Option<String>,
     /// Its job.
     pub job: Job,
     /// Where the job's fields came from.
     pub origins: Vec<Origin>,
 }
 
-/// Where a field of a job came from.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Origin {
-    /// The field, such as `TaskGroups/web/Tasks/web/Config/image`: items of lists go by name.
-    pub job_path: String,
-    /// The attribute.
-    pub attribute: Path,
-    /// From the field's live value to the attribute's.
-    pub inverse: Inverse,
-}
-
-/// How a field's live value becomes an attribute's value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Inverse {
-    /// The same text.
-    Text,
-    /// The same number.
-    Number,
-    /// The same flag.
-    Bool,
-    /// MHz as an amount of CPU.
-    Mhz,
-    /// MiB as an amount of memory.
-    Mib,
-    /// Nanoseconds as a duration.
-    Duration,
-    /// A list of text.
-    TextList,
-    /// Text by key.
-    TextMap,
-}
-
-impl Inverse {
-    /// The attribute's value; `None` where there is none that means the same.
-    pub fn invert(self, live: &serde_json::Value) -> Option<Node> {
-        let text = |text: String| Some(Node::String(text));
-        match self {
-            Self::Text if live.is_string() => Some(Node::from(live)),
-            Self::Number if live.is_u64() => Some(Node::from(live)),
-            Self::Bool if live.is_boolean() => Some(Node::from(live)),
-            Self::Mhz => text(format!("{}m", live.as_u64()?)),
-            Self::Mib => text(format!("{}Mi", live.as_u64()?)),
-            Self::Duration => text(units::from_nanoseconds(live.as_u64()?)),
-            Self::TextList if all_text(live.as_array()?.iter()) => Some(Node::from(live)),
-            Self::TextMap if all_text(live.as_object()?.values()) => Some(Node::from(live)),
-            _ if live.is_null() => Some(Node::Null),
-            _ => None,
-        }
+impl Translation {
+    /// What tells the jobs of an application apart: the component, and `@` and the cluster where it is
+    /// in one.
+    pub fn key(&self) -> String {
+        job_key(&self.component, self.cluster.as_deref())
     }
 }
 
-fn all_text<'v>(mut values: impl Iterator<Item = &'v serde_json::Value>) -> bool {
-    values.all(serde_json::Value::is_string)
+/// As of [`Translation::key`].
+pub fn job_key(component: &str, cluster: Option<&str>) -> String {
+    match cluster {
+        Some(cluster) => format!("{component}@{cluster}"),
+        None => component.to_owned(),
+    }
 }
 
-/// The jobs of an application, in the order of its components.
+/// The component and the cluster of a key.
+pub fn split_key(key: &str) -> (&str, Option<&str>) {
+    match key.split_once('@') {
+        Some((component, cluster)) => (component, Some(cluster)),
+        None => (key, None),
+    }
+}
+
+/// The jobs of an application, in the order of its components and of their clusters.
+///
+/// A component that names a cluster that the target has not gets no job there: [`unknown_clusters`]
+/// tells.
 pub fn translate(application: &Application, target: &Target) -> Vec<Translation> {
     let components = application.components.iter();
     components
-        .map(|(name, component)| translate_component(application, name, component, target))
+        .flat_map(|(name, component)| translate_component(application, name, component, target))
         .collect()
 }
 
-/// The job of one component.
+/// The jobs of one component: one, or one in each of its clusters.
 pub fn translate_component(
     application: &Application,
     name: &str,
     component: &Component,
     target: &Target,
+) -> Vec<Translation> {
+    let wanted = &component.spec.target_clusters;
+    if target.clusters.is_empty() || wanted.is_empty() {
+        let mut home = target.clone();
+        if !wanted.is_empty() {
+            home.datacenters.clone_from(wanted);
+        }
+        return vec![job(application, name, component, &home, None)];
+    }
+    let known = wanted
+        .iter()
+        .filter_map(|cluster| target.clusters.get_key_value(cluster));
+    let jobs: BTreeMap<_, _> = known
+        .map(|(cluster, place)| {
+            let there = Target {
+                namespace: target.namespace.clone(),
+                region: place.region.clone(),
+                datacenters: place.datacenters.clone(),
+                clusters: BTreeMap::new(),
+            };
+            let job = job(application, name, component, &there, Some(cluster));
+            (cluster, job)
+        })
+        .collect();
+    jobs.into_values().collect()
+}
+
+/// Where components name clusters that the target has not, each with the path of the name.
+pub fn unknown_clusters(application: &Node, target: &Target) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if target.clusters.is_empty() {
+        return problems;
+    }
+    let known: Vec<_> = target.clusters.keys().map(|name| format!("`{name}`")).collect();
+    let components = application.get("component").as_map();
+    for (name, component) in components.into_iter().flatten() {
+        let Node::List(wanted) = component.get("target_clusters") else {
+            continue;
+        };
+        for (index, cluster) in wanted.iter().enumerate() {
+            let Some(cluster) = cluster.as_str() else { continue };
+            if !target.clusters.contains_key(cluster) {
+                problems.push(Problem::error(
+                    Path::component(name).field("target_clusters").index(index),
+                    format!("Unknown cluster {cluster:?}"),
+                    format!(
+                        "The provider block has the clusters {}. Name one of them, or add a `cluster` \
+                         block.",
+                        known.join(", ")
+                    ),
+                ));
+            }
+        }
+    }
+    problems
+}
+
+fn job(
+    application: &Application,
+    name: &str,
+    component: &Component,
+    target: &Target,
+    cluster: Option<&str>,
 ) -> Translation {
     let mut draft = Draft::new(application, name, &component.spec, target);
+    for scope in &application.scopes {
+        scope.translate(&mut draft);
+    }
+    if !component.spec.target_clusters.is_empty() {
+        // What the component says goes before what its node pool scope says.
+        draft.job.datacenters.clone_from(&target.datacenters);
+    }
+    draft.component();
     for one in &component.traits {
         one.translate(&mut draft);
     }
@@ -119,7 +182,7 @@ pub fn translate_component(
             (definition.unset)(&mut draft);
         }
     }
-    draft.finish()
+    draft.finish(cluster)
 }
 
 /// Nomad's type of job for a type of component.

@@ -50,6 +50,7 @@ pub fn translate(case: &Case) -> Vec<Translation> {
         namespace: "default".to_owned(),
         region: None,
         datacenters: vec!["*".to_owned()],
+        ..Target::default()
     };
     translate::translate(&application, &target)
 }

@@ -1,5 +1,6 @@
 //! From a configuration or a plan to the model.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::schema::COMPUTED;
@@ -106,5 +107,6 @@ pub fn target(clients: &Clients, tenant: &str) -> Target {
         namespace,
         region: clients.region.clone(),
         datacenters: vec!["*".to_owned()],
+        clusters: BTreeMap::new(),
     }
 }

@@ -139,6 +139,7 @@ fn elsewhere(tenant: &str) -> Target {
         namespace: tenant.to_owned(),
         region: None,
         datacenters: vec!["*".to_owned()],
+        clusters: BTreeMap::new(),
     }
 }
 
