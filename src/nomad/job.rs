@@ -297,6 +297,9 @@ pub struct Connect {
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct SidecarService {
+    /// Its own tags; Consul gives it those of the service otherwise.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
     /// What it does.
     pub proxy: Proxy,
 }

@@ -464,6 +464,7 @@ impl<'a> Draft<'a> {
             Mesh::Sidecar => Connect {
                 native: false,
                 sidecar_service: Some(SidecarService {
+                    tags: Vec::new(),
                     proxy: Proxy {
                         local_service_port,
                         upstreams: upstreams.collect(),
@@ -475,6 +476,15 @@ impl<'a> Draft<'a> {
         let service = self.service();
         service.port_label = label;
         service.connect = Some(connect);
+        if let Some(Connect {
+            sidecar_service: Some(sidecar),
+            ..
+        }) = &mut service.connect
+            && !service.tags.is_empty()
+        {
+            // With the tags of its service Traefik would see each router twice, and serve neither.
+            sidecar.tags.push("traefik.enable=false".to_owned());
+        }
         if mesh == Mesh::Native {
             service.task_name = task;
         }
