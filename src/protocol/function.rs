@@ -66,11 +66,6 @@ pub struct FunctionError {
 }
 
 impl Signature {
-    /// The parameter that takes the argument at an index.
-    pub fn parameter(&self, index: usize) -> Option<&Parameter> {
-        self.parameters.get(index).or(self.variadic.as_ref())
-    }
-
     /// The form on the wire.
     pub fn to_wire(&self) -> wire::Function {
         wire::Function {

@@ -157,20 +157,17 @@ impl Provider for Service {
         request: Request<wire::validate_resource_config::Request>,
     ) -> Result<Response<wire::validate_resource_config::Response>, Status> {
         let request = request.into_inner();
-        answer(
-            "ValidateResourceConfig",
-            About::Resource(&request.type_name),
-            async {
-                let resource = self.resource(&request.type_name)?;
-                let config = resource
-                    .description()
-                    .decode("configuration", request.config.as_ref())?;
-                let diagnostics = resource.it.validate(&config).await;
-                Ok(wire::validate_resource_config::Response {
-                    diagnostics: to_wire(&diagnostics),
-                })
-            },
-        )
+        let about = About::Resource(&request.type_name);
+        answer("ValidateResourceConfig", about, async {
+            let resource = self.resource(&request.type_name)?;
+            let config = resource
+                .description()
+                .decode("configuration", request.config.as_ref())?;
+            let diagnostics = resource.it.validate(&config).await;
+            Ok(wire::validate_resource_config::Response {
+                diagnostics: to_wire(&diagnostics),
+            })
+        })
         .await
     }
 
@@ -179,30 +176,27 @@ impl Provider for Service {
         request: Request<wire::upgrade_resource_state::Request>,
     ) -> Result<Response<wire::upgrade_resource_state::Response>, Status> {
         let request = request.into_inner();
-        answer(
-            "UpgradeResourceState",
-            About::Resource(&request.type_name),
-            async {
-                let resource = self.resource(&request.type_name)?;
-                let described = resource.description();
-                let raw = request.raw_state.unwrap_or_default();
-                if raw.json.is_empty() {
-                    return Err(flatmap());
-                }
-                let state = if request.version == described.schema.version {
-                    crate::protocol::value::json::decode(&raw.json, &described.ty)
-                        .map_err(|error| vec![Diagnostic::from_value_error("state", &error)])?
-                } else if request.version > described.schema.version {
-                    return Err(newer(request.version, described.schema.version));
-                } else {
-                    resource.it.upgrade(request.version, &raw.json)?
-                };
-                Ok(wire::upgrade_resource_state::Response {
-                    upgraded_state: Some(described.encode("upgraded state", state)?),
-                    ..Default::default()
-                })
-            },
-        )
+        let about = About::Resource(&request.type_name);
+        answer("UpgradeResourceState", about, async {
+            let resource = self.resource(&request.type_name)?;
+            let described = resource.description();
+            let raw = request.raw_state.unwrap_or_default();
+            if raw.json.is_empty() {
+                return Err(flatmap());
+            }
+            let state = if request.version == described.schema.version {
+                crate::protocol::value::json::decode(&raw.json, &described.ty)
+                    .map_err(|error| vec![Diagnostic::from_value_error("state", &error)])?
+            } else if request.version > described.schema.version {
+                return Err(newer(request.version, described.schema.version));
+            } else {
+                resource.it.upgrade(request.version, &raw.json)?
+            };
+            Ok(wire::upgrade_resource_state::Response {
+                upgraded_state: Some(described.encode("upgraded state", state)?),
+                ..Default::default()
+            })
+        })
         .await
     }
 
@@ -211,7 +205,8 @@ impl Provider for Service {
         request: Request<wire::read_resource::Request>,
     ) -> Result<Response<wire::read_resource::Response>, Status> {
         let request = request.into_inner();
-        answer("ReadResource", About::Resource(&request.type_name), async {
+        let about = About::Resource(&request.type_name);
+        answer("ReadResource", about, async {
             let resource = self.resource(&request.type_name)?;
             let described = resource.description();
             let read = ReadRequest {
@@ -234,30 +229,27 @@ impl Provider for Service {
         request: Request<wire::plan_resource_change::Request>,
     ) -> Result<Response<wire::plan_resource_change::Response>, Status> {
         let request = request.into_inner();
-        answer(
-            "PlanResourceChange",
-            About::Resource(&request.type_name),
-            async {
-                let resource = self.resource(&request.type_name)?;
-                let described = resource.description();
-                let plan = PlanRequest {
-                    prior: described.decode("state", request.prior_state.as_ref())?,
-                    proposed: described
-                        .decode("proposed state", request.proposed_new_state.as_ref())?,
-                    config: described.decode("configuration", request.config.as_ref())?,
-                    private: request.prior_private,
-                };
-                let response = resource.it.plan(&self.context(), plan).await;
-                let paths = response.requires_replace.iter();
-                Ok(wire::plan_resource_change::Response {
-                    planned_state: Some(described.encode("planned state", response.state)?),
-                    requires_replace: paths.filter_map(|path| path.to_wire()).collect(),
-                    planned_private: response.private,
-                    diagnostics: to_wire(&response.diagnostics),
-                    ..Default::default()
-                })
-            },
-        )
+        let about = About::Resource(&request.type_name);
+        answer("PlanResourceChange", about, async {
+            let resource = self.resource(&request.type_name)?;
+            let described = resource.description();
+            let plan = PlanRequest {
+                prior: described.decode("state", request.prior_state.as_ref())?,
+                proposed: described
+                    .decode("proposed state", request.proposed_new_state.as_ref())?,
+                config: described.decode("configuration", request.config.as_ref())?,
+                private: request.prior_private,
+            };
+            let response = resource.it.plan(&self.context(), plan).await;
+            let paths = response.requires_replace.iter();
+            Ok(wire::plan_resource_change::Response {
+                planned_state: Some(described.encode("planned state", response.state)?),
+                requires_replace: paths.filter_map(|path| path.to_wire()).collect(),
+                planned_private: response.private,
+                diagnostics: to_wire(&response.diagnostics),
+                ..Default::default()
+            })
+        })
         .await
     }
 
@@ -268,27 +260,24 @@ impl Provider for Service {
         let request = request.into_inner();
         let planned_state = request.planned_state.clone();
         let prior_state = request.prior_state.clone();
-        let result = answer(
-            "ApplyResourceChange",
-            About::Resource(&request.type_name),
-            async {
-                let resource = self.resource(&request.type_name)?;
-                let described = resource.description();
-                let apply = ApplyRequest {
-                    prior: described.decode("state", request.prior_state.as_ref())?,
-                    planned: described.decode("planned state", request.planned_state.as_ref())?,
-                    config: described.decode("configuration", request.config.as_ref())?,
-                    private: request.planned_private,
-                };
-                let response = resource.it.apply(&self.context(), apply).await;
-                Ok(wire::apply_resource_change::Response {
-                    new_state: Some(described.encode("new state", response.state)?),
-                    private: response.private,
-                    diagnostics: to_wire(&response.diagnostics),
-                    ..Default::default()
-                })
-            },
-        )
+        let about = About::Resource(&request.type_name);
+        let result = answer("ApplyResourceChange", about, async {
+            let resource = self.resource(&request.type_name)?;
+            let described = resource.description();
+            let apply = ApplyRequest {
+                prior: described.decode("state", request.prior_state.as_ref())?,
+                planned: described.decode("planned state", request.planned_state.as_ref())?,
+                config: described.decode("configuration", request.config.as_ref())?,
+                private: request.planned_private,
+            };
+            let response = resource.it.apply(&self.context(), apply).await;
+            Ok(wire::apply_resource_change::Response {
+                new_state: Some(described.encode("new state", response.state)?),
+                private: response.private,
+                diagnostics: to_wire(&response.diagnostics),
+                ..Default::default()
+            })
+        })
         .await;
         // Terraform forgets an object whose apply answers without a state: keep what it had.
         result.map(|mut response| {
@@ -305,24 +294,21 @@ impl Provider for Service {
         request: Request<wire::import_resource_state::Request>,
     ) -> Result<Response<wire::import_resource_state::Response>, Status> {
         let request = request.into_inner();
-        answer(
-            "ImportResourceState",
-            About::Resource(&request.type_name),
-            async {
-                let resource = self.resource(&request.type_name)?;
-                let (state, private) = resource.it.import(&self.context(), &request.id).await?;
-                let imported = wire::import_resource_state::ImportedResource {
-                    type_name: request.type_name.clone(),
-                    state: Some(resource.description().encode("imported state", state)?),
-                    private,
-                    ..Default::default()
-                };
-                Ok(wire::import_resource_state::Response {
-                    imported_resources: vec![imported],
-                    ..Default::default()
-                })
-            },
-        )
+        let about = About::Resource(&request.type_name);
+        answer("ImportResourceState", about, async {
+            let resource = self.resource(&request.type_name)?;
+            let (state, private) = resource.it.import(&self.context(), &request.id).await?;
+            let imported = wire::import_resource_state::ImportedResource {
+                type_name: request.type_name.clone(),
+                state: Some(resource.description().encode("imported state", state)?),
+                private,
+                ..Default::default()
+            };
+            Ok(wire::import_resource_state::Response {
+                imported_resources: vec![imported],
+                ..Default::default()
+            })
+        })
         .await
     }
 
@@ -369,7 +355,8 @@ impl Provider for Service {
         request: Request<wire::call_function::Request>,
     ) -> Result<Response<wire::call_function::Response>, Status> {
         let request = request.into_inner();
-        answer("CallFunction", About::Function(&request.name), async {
+        let about = About::Function(&request.name);
+        answer("CallFunction", about, async {
             let function = find(&self.functions, "function", &request.name)?;
             let result = functions::call(&*function.it, function.description(), &request.arguments);
             let (result, error) = match result {

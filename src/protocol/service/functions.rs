@@ -39,15 +39,16 @@ fn read(
     signature: &Signature,
     arguments: &[DynamicValue],
 ) -> Result<(Vec<Value>, bool), FunctionError> {
-    if arguments.len() < signature.parameters.len() {
+    let least = signature.parameters.len();
+    let too_many = arguments.len() > least && signature.variadic.is_none();
+    if arguments.len() < least || too_many {
         return Err(wrong_count(signature, arguments.len()));
     }
+    let variadic = signature.variadic.iter().cycle();
+    let parameters = signature.parameters.iter().chain(variadic);
     let mut values = Vec::with_capacity(arguments.len());
     let mut known = true;
-    for (index, argument) in arguments.iter().enumerate() {
-        let Some(parameter) = signature.parameter(index) else {
-            return Err(wrong_count(signature, arguments.len()));
-        };
+    for (index, (argument, parameter)) in arguments.iter().zip(parameters).enumerate() {
         let value = decode(&parameter.ty, Some(argument))
             .map_err(|error| FunctionError::new(error.to_string()).at(index))?;
         if value.is_null() && !parameter.allow_null {
