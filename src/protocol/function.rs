@@ -59,7 +59,8 @@ pub struct Parameter {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
 pub struct FunctionError {
-    /// Sentences: what is wrong, and what to do about it.
+    /// Sentences: what is wrong, and what to do about it. Terraform puts them into one of its own
+    /// (`Invalid value for "text" parameter: ….`), so that the last needs no full stop.
     pub text: String,
     /// The index of the argument that is to blame, from 0; `None` for the call as a whole.
     pub argument: Option<usize>,
@@ -139,7 +140,7 @@ impl FunctionError {
     /// The form on the wire.
     pub fn to_wire(&self) -> wire::FunctionError {
         wire::FunctionError {
-            text: self.text.clone(),
+            text: self.text.trim_end_matches('.').to_owned(),
             function_argument: self.argument.and_then(|index| i64::try_from(index).ok()),
         }
     }

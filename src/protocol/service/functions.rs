@@ -14,11 +14,7 @@ pub fn call(
 ) -> Result<DynamicValue, FunctionError> {
     let (values, known) = read(signature, arguments)?;
     let result = if known {
-        function.call(values).map_err(|mut error| {
-            // Terraform looks the parameter up, and may crash where there is none.
-            error.argument = error.argument.filter(|index| *index < arguments.len());
-            error
-        })?
+        function.call(values)?
     } else {
         Value::UNKNOWN
     };
@@ -29,7 +25,7 @@ pub fn call(
     encode(&signature.returns, &result).map_err(|error| {
         FunctionError::new(format!(
             "The provider has a bug: the result is not what the function says it is. {error}. \
-             Please report this with the configuration that leads to it."
+             Please report this with the configuration that leads to it"
         ))
     })
 }
@@ -52,7 +48,7 @@ fn read(
         let value = decode(&parameter.ty, Some(argument))
             .map_err(|error| FunctionError::new(error.to_string()).at(index))?;
         if value.is_null() && !parameter.allow_null {
-            let text = format!("The argument {:?} must not be null.", parameter.name);
+            let text = format!("The argument {:?} must not be null", parameter.name);
             return Err(FunctionError::new(text).at(index));
         }
         known &= parameter.allow_unknown || value.is_wholly_known();
@@ -68,6 +64,6 @@ fn wrong_count(signature: &Signature, count: usize) -> FunctionError {
         None => "",
     };
     FunctionError::new(format!(
-        "The number of arguments must be {least}{or_more}, and is {count}."
+        "The number of arguments must be {least}{or_more}, and is {count}"
     ))
 }
