@@ -8,10 +8,12 @@
 //! | [`wire`] | the generated messages and services |
 //! | [`handshake`], [`tls`], [`listen`], [`plugin`], [`serve`](mod@serve) | how a host starts a plugin and speaks to it |
 //! | [`value`], [`path`], [`schema`], [`diagnostic`] | Terraform's vocabulary |
-//! | [`resource`], [`service`] | what a provider implements, and the calls that reach it |
+//! | [`resource`], [`data_source`], [`function`], [`service`] | what a provider implements, and the calls that reach it |
 //! | [`log`] | logs in the form that Terraform understands |
 
+pub mod data_source;
 pub mod diagnostic;
+pub mod function;
 pub mod handshake;
 pub mod listen;
 pub mod log;

@@ -1,4 +1,4 @@
-//! What a provider implements.
+//! What a provider implements. Its data sources and functions are in modules of their own.
 //!
 //! The guarantees to keep are Terraform's own (its `docs/resource-instance-change-lifecycle.md`):
 //! a planned value that is known is the applied value, what the configuration sets is what the
@@ -9,12 +9,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
+use super::data_source::DataSource;
 use super::diagnostic::Diagnostics;
+use super::function::Function;
 use super::path::AttributePath;
 use super::schema::Schema;
 use super::value::Value;
 
-/// A provider: its configuration and what it manages.
+/// A provider: its configuration and what it serves.
 #[async_trait]
 pub trait Provider: Send + Sync + 'static {
     /// The shape of the provider block.
@@ -22,6 +24,16 @@ pub trait Provider: Send + Sync + 'static {
 
     /// The resources, each with its full type name.
     fn resources(&self) -> Vec<(&'static str, Arc<dyn Resource>)>;
+
+    /// The data sources, each with its full type name.
+    fn data_sources(&self) -> Vec<(&'static str, Arc<dyn DataSource>)> {
+        Vec::new()
+    }
+
+    /// The functions, each with its name. They are called on providers that are not configured.
+    fn functions(&self) -> Vec<(&'static str, Arc<dyn Function>)> {
+        Vec::new()
+    }
 
     /// Checks a provider block that may have unknown values in it, without any request.
     async fn validate(&self, config: &Value) -> Diagnostics;

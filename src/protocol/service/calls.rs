@@ -1,12 +1,13 @@
 //! Each call of `tfplugin6.Provider`.
 
+use std::collections::HashMap;
 use std::pin::Pin;
 
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::respond::to_wire;
-use super::{Service, answer};
+use super::{About, Service, answer, find, functions};
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
 use crate::protocol::resource::{ApplyRequest, PlanRequest, ReadRequest};
 use crate::protocol::wire::tfplugin6 as wire;
@@ -46,14 +47,24 @@ impl Provider for Service {
         &self,
         _: Request<wire::get_metadata::Request>,
     ) -> Result<Response<wire::get_metadata::Response>, Status> {
-        answer("GetMetadata", "", async {
+        answer("GetMetadata", About::Provider, async {
             let resources = self.resources.keys().map(|name| {
                 let type_name = (*name).to_owned();
                 wire::get_metadata::ResourceMetadata { type_name }
             });
+            let data_sources = self.data_sources.keys().map(|name| {
+                let type_name = (*name).to_owned();
+                wire::get_metadata::DataSourceMetadata { type_name }
+            });
+            let functions = self.functions.keys().map(|name| {
+                let name = (*name).to_owned();
+                wire::get_metadata::FunctionMetadata { name }
+            });
             Ok(wire::get_metadata::Response {
                 server_capabilities: Some(CAPABILITIES),
                 resources: resources.collect(),
+                data_sources: data_sources.collect(),
+                functions: functions.collect(),
                 ..Default::default()
             })
         })
@@ -64,14 +75,20 @@ impl Provider for Service {
         &self,
         _: Request<wire::get_provider_schema::Request>,
     ) -> Result<Response<wire::get_provider_schema::Response>, Status> {
-        answer("GetProviderSchema", "", async {
+        answer("GetProviderSchema", About::Provider, async {
             let resources = self
                 .resources
                 .iter()
-                .map(|(name, managed)| ((*name).to_owned(), managed.described.schema.to_wire()));
+                .map(|(name, it)| ((*name).to_owned(), it.description().schema.to_wire()));
+            let data_sources = self
+                .data_sources
+                .iter()
+                .map(|(name, it)| ((*name).to_owned(), it.description().schema.to_wire()));
             Ok(wire::get_provider_schema::Response {
-                provider: Some(self.provider_schema.schema.to_wire()),
+                provider: Some(self.provider.description().schema.to_wire()),
                 resource_schemas: resources.collect(),
+                data_source_schemas: data_sources.collect(),
+                functions: self.signatures(),
                 server_capabilities: Some(CAPABILITIES),
                 ..Default::default()
             })
@@ -83,8 +100,11 @@ impl Provider for Service {
         &self,
         _: Request<wire::get_functions::Request>,
     ) -> Result<Response<wire::get_functions::Response>, Status> {
-        answer("GetFunctions", "", async {
-            Ok(wire::get_functions::Response::default())
+        answer("GetFunctions", About::Provider, async {
+            Ok(wire::get_functions::Response {
+                functions: self.signatures(),
+                ..Default::default()
+            })
         })
         .await
     }
@@ -93,7 +113,7 @@ impl Provider for Service {
         &self,
         _: Request<wire::get_resource_identity_schemas::Request>,
     ) -> Result<Response<wire::get_resource_identity_schemas::Response>, Status> {
-        answer("GetResourceIdentitySchemas", "", async {
+        answer("GetResourceIdentitySchemas", About::Provider, async {
             Ok(wire::get_resource_identity_schemas::Response::default())
         })
         .await
@@ -104,10 +124,10 @@ impl Provider for Service {
         request: Request<wire::validate_provider_config::Request>,
     ) -> Result<Response<wire::validate_provider_config::Response>, Status> {
         let request = request.into_inner();
-        answer("ValidateProviderConfig", "", async {
-            let described = &self.provider_schema;
+        answer("ValidateProviderConfig", About::Provider, async {
+            let described = self.provider.description();
             let config = described.decode("configuration", request.config.as_ref())?;
-            let diagnostics = self.provider.validate(&config).await;
+            let diagnostics = self.provider.it.validate(&config).await;
             Ok(wire::validate_provider_config::Response {
                 diagnostics: to_wire(&diagnostics),
             })
@@ -120,11 +140,11 @@ impl Provider for Service {
         request: Request<wire::configure_provider::Request>,
     ) -> Result<Response<wire::configure_provider::Response>, Status> {
         let request = request.into_inner();
-        answer("ConfigureProvider", "", async {
+        answer("ConfigureProvider", About::Provider, async {
             tracing::debug!(terraform_version = request.terraform_version, "configuring");
-            let described = &self.provider_schema;
+            let described = self.provider.description();
             let config = described.decode("configuration", request.config.as_ref())?;
-            let diagnostics = self.provider.configure(&config).await;
+            let diagnostics = self.provider.it.configure(&config).await;
             Ok(wire::configure_provider::Response {
                 diagnostics: to_wire(&diagnostics),
             })
@@ -137,12 +157,13 @@ impl Provider for Service {
         request: Request<wire::validate_resource_config::Request>,
     ) -> Result<Response<wire::validate_resource_config::Response>, Status> {
         let request = request.into_inner();
-        answer("ValidateResourceConfig", &request.type_name, async {
-            let managed = self.managed(&request.type_name)?;
-            let config = managed
-                .described
+        let about = About::Resource(&request.type_name);
+        answer("ValidateResourceConfig", about, async {
+            let resource = self.resource(&request.type_name)?;
+            let config = resource
+                .description()
                 .decode("configuration", request.config.as_ref())?;
-            let diagnostics = managed.resource.validate(&config).await;
+            let diagnostics = resource.it.validate(&config).await;
             Ok(wire::validate_resource_config::Response {
                 diagnostics: to_wire(&diagnostics),
             })
@@ -155,9 +176,10 @@ impl Provider for Service {
         request: Request<wire::upgrade_resource_state::Request>,
     ) -> Result<Response<wire::upgrade_resource_state::Response>, Status> {
         let request = request.into_inner();
-        answer("UpgradeResourceState", &request.type_name, async {
-            let managed = self.managed(&request.type_name)?;
-            let described = &managed.described;
+        let about = About::Resource(&request.type_name);
+        answer("UpgradeResourceState", about, async {
+            let resource = self.resource(&request.type_name)?;
+            let described = resource.description();
             let raw = request.raw_state.unwrap_or_default();
             if raw.json.is_empty() {
                 return Err(flatmap());
@@ -168,7 +190,7 @@ impl Provider for Service {
             } else if request.version > described.schema.version {
                 return Err(newer(request.version, described.schema.version));
             } else {
-                managed.resource.upgrade(request.version, &raw.json)?
+                resource.it.upgrade(request.version, &raw.json)?
             };
             Ok(wire::upgrade_resource_state::Response {
                 upgraded_state: Some(described.encode("upgraded state", state)?),
@@ -183,14 +205,15 @@ impl Provider for Service {
         request: Request<wire::read_resource::Request>,
     ) -> Result<Response<wire::read_resource::Response>, Status> {
         let request = request.into_inner();
-        answer("ReadResource", &request.type_name, async {
-            let managed = self.managed(&request.type_name)?;
-            let described = &managed.described;
+        let about = About::Resource(&request.type_name);
+        answer("ReadResource", about, async {
+            let resource = self.resource(&request.type_name)?;
+            let described = resource.description();
             let read = ReadRequest {
                 state: described.decode("state", request.current_state.as_ref())?,
                 private: request.private,
             };
-            let response = managed.resource.read(&self.context(), read).await;
+            let response = resource.it.read(&self.context(), read).await;
             Ok(wire::read_resource::Response {
                 new_state: Some(described.encode("state", response.state)?),
                 diagnostics: to_wire(&response.diagnostics),
@@ -206,9 +229,10 @@ impl Provider for Service {
         request: Request<wire::plan_resource_change::Request>,
     ) -> Result<Response<wire::plan_resource_change::Response>, Status> {
         let request = request.into_inner();
-        answer("PlanResourceChange", &request.type_name, async {
-            let managed = self.managed(&request.type_name)?;
-            let described = &managed.described;
+        let about = About::Resource(&request.type_name);
+        answer("PlanResourceChange", about, async {
+            let resource = self.resource(&request.type_name)?;
+            let described = resource.description();
             let plan = PlanRequest {
                 prior: described.decode("state", request.prior_state.as_ref())?,
                 proposed: described
@@ -216,7 +240,7 @@ impl Provider for Service {
                 config: described.decode("configuration", request.config.as_ref())?,
                 private: request.prior_private,
             };
-            let response = managed.resource.plan(&self.context(), plan).await;
+            let response = resource.it.plan(&self.context(), plan).await;
             let paths = response.requires_replace.iter();
             Ok(wire::plan_resource_change::Response {
                 planned_state: Some(described.encode("planned state", response.state)?),
@@ -236,16 +260,17 @@ impl Provider for Service {
         let request = request.into_inner();
         let planned_state = request.planned_state.clone();
         let prior_state = request.prior_state.clone();
-        let result = answer("ApplyResourceChange", &request.type_name, async {
-            let managed = self.managed(&request.type_name)?;
-            let described = &managed.described;
+        let about = About::Resource(&request.type_name);
+        let result = answer("ApplyResourceChange", about, async {
+            let resource = self.resource(&request.type_name)?;
+            let described = resource.description();
             let apply = ApplyRequest {
                 prior: described.decode("state", request.prior_state.as_ref())?,
                 planned: described.decode("planned state", request.planned_state.as_ref())?,
                 config: described.decode("configuration", request.config.as_ref())?,
                 private: request.planned_private,
             };
-            let response = managed.resource.apply(&self.context(), apply).await;
+            let response = resource.it.apply(&self.context(), apply).await;
             Ok(wire::apply_resource_change::Response {
                 new_state: Some(described.encode("new state", response.state)?),
                 private: response.private,
@@ -269,15 +294,13 @@ impl Provider for Service {
         request: Request<wire::import_resource_state::Request>,
     ) -> Result<Response<wire::import_resource_state::Response>, Status> {
         let request = request.into_inner();
-        answer("ImportResourceState", &request.type_name, async {
-            let managed = self.managed(&request.type_name)?;
-            let (state, private) = managed
-                .resource
-                .import(&self.context(), &request.id)
-                .await?;
+        let about = About::Resource(&request.type_name);
+        answer("ImportResourceState", about, async {
+            let resource = self.resource(&request.type_name)?;
+            let (state, private) = resource.it.import(&self.context(), &request.id).await?;
             let imported = wire::import_resource_state::ImportedResource {
                 type_name: request.type_name.clone(),
-                state: Some(managed.described.encode("imported state", state)?),
+                state: Some(resource.description().encode("imported state", state)?),
                 private,
                 ..Default::default()
             };
@@ -289,11 +312,67 @@ impl Provider for Service {
         .await
     }
 
+    async fn validate_data_resource_config(
+        &self,
+        request: Request<wire::validate_data_resource_config::Request>,
+    ) -> Result<Response<wire::validate_data_resource_config::Response>, Status> {
+        let request = request.into_inner();
+        let about = About::DataSource(&request.type_name);
+        answer("ValidateDataResourceConfig", about, async {
+            let data_source = self.data_source(&request.type_name)?;
+            let described = data_source.description();
+            let config = described.decode("configuration", request.config.as_ref())?;
+            let diagnostics = data_source.it.validate(&config).await;
+            Ok(wire::validate_data_resource_config::Response {
+                diagnostics: to_wire(&diagnostics),
+            })
+        })
+        .await
+    }
+
+    async fn read_data_source(
+        &self,
+        request: Request<wire::read_data_source::Request>,
+    ) -> Result<Response<wire::read_data_source::Response>, Status> {
+        let request = request.into_inner();
+        let about = About::DataSource(&request.type_name);
+        answer("ReadDataSource", about, async {
+            let data_source = self.data_source(&request.type_name)?;
+            let described = data_source.description();
+            let config = described.decode("configuration", request.config.as_ref())?;
+            let (state, diagnostics) = data_source.it.read(&self.context(), config).await?;
+            Ok(wire::read_data_source::Response {
+                state: Some(described.encode("state", state)?),
+                diagnostics: to_wire(&diagnostics),
+                ..Default::default()
+            })
+        })
+        .await
+    }
+
+    async fn call_function(
+        &self,
+        request: Request<wire::call_function::Request>,
+    ) -> Result<Response<wire::call_function::Response>, Status> {
+        let request = request.into_inner();
+        let about = About::Function(&request.name);
+        answer("CallFunction", about, async {
+            let function = find(&self.functions, "function", &request.name)?;
+            let result = functions::call(&*function.it, function.description(), &request.arguments);
+            let (result, error) = match result {
+                Ok(result) => (Some(result), None),
+                Err(error) => (None, Some(error.to_wire())),
+            };
+            Ok(wire::call_function::Response { result, error })
+        })
+        .await
+    }
+
     async fn stop_provider(
         &self,
         _: Request<wire::stop_provider::Request>,
     ) -> Result<Response<wire::stop_provider::Response>, Status> {
-        answer("StopProvider", "", async {
+        answer("StopProvider", About::Provider, async {
             tracing::info!("the user wants to stop: cancelling what is under way");
             self.stop();
             Ok(wire::stop_provider::Response::default())
@@ -306,13 +385,10 @@ impl Provider for Service {
     type InvokeActionStream = StreamOf<wire::invoke_action::Event>;
 
     not_served! {
-        validate_data_resource_config: wire::validate_data_resource_config::Request
-            => wire::validate_data_resource_config::Response,
         upgrade_resource_identity: wire::upgrade_resource_identity::Request
             => wire::upgrade_resource_identity::Response,
         move_resource_state: wire::move_resource_state::Request
             => wire::move_resource_state::Response,
-        read_data_source: wire::read_data_source::Request => wire::read_data_source::Response,
         generate_resource_config: wire::generate_resource_config::Request
             => wire::generate_resource_config::Response,
         validate_ephemeral_resource_config: wire::validate_ephemeral_resource_config::Request
@@ -326,7 +402,6 @@ impl Provider for Service {
         list_resource: wire::list_resource::Request => Self::ListResourceStream,
         validate_list_resource_config: wire::validate_list_resource_config::Request
             => wire::validate_list_resource_config::Response,
-        call_function: wire::call_function::Request => wire::call_function::Response,
         validate_state_store_config: wire::validate_state_store::Request
             => wire::validate_state_store::Response,
         configure_state_store: wire::configure_state_store::Request
@@ -342,6 +417,15 @@ impl Provider for Service {
         invoke_action: wire::invoke_action::Request => Self::InvokeActionStream,
         validate_action_config: wire::validate_action_config::Request
             => wire::validate_action_config::Response,
+    }
+}
+
+impl Service {
+    fn signatures(&self) -> HashMap<String, wire::Function> {
+        self.functions
+            .iter()
+            .map(|(name, it)| ((*name).to_owned(), it.description().to_wire()))
+            .collect()
     }
 }
 

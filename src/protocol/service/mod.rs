@@ -2,10 +2,13 @@
 //!
 //! What every call has in common is here: values are decoded by schema and encoded again, a call
 //! for something that does not exist, an unreadable value and a panic each become one diagnostic,
-//! and write-only attributes are null in whatever leaves. The calls themselves are in [`calls`].
+//! and write-only attributes are null in whatever leaves. The calls themselves are in [`calls`],
+//! what they are about in [`served`].
 
 mod calls;
+mod functions;
 mod respond;
+mod served;
 #[cfg(test)]
 mod tests;
 
@@ -21,80 +24,36 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Response, Status};
 use tracing::Instrument as _;
 
+use super::data_source::DataSource;
 use super::diagnostic::{Diagnostic, Diagnostics};
+use super::function::{Function, Signature};
 use super::resource::{Context, Provider, Resource};
-use super::schema::Schema;
-use super::value::{Type, Value, json, msgpack};
-use super::wire::tfplugin6::DynamicValue;
 use respond::Respond;
+use served::{Described, Served};
 
 /// Serves one provider.
 pub struct Service {
-    provider: Arc<dyn Provider>,
-    provider_schema: Described,
-    resources: BTreeMap<&'static str, Managed>,
+    provider: Served<dyn Provider>,
+    resources: BTreeMap<&'static str, Served<dyn Resource>>,
+    data_sources: BTreeMap<&'static str, Served<dyn DataSource>>,
+    functions: BTreeMap<&'static str, Served<dyn Function, Signature>>,
     /// What `StopProvider` cancels; replaced then, so that later calls start afresh.
     cancel: Mutex<CancellationToken>,
     /// Cancelled with the process.
     shutdown: CancellationToken,
 }
 
-/// A schema and the type it implies.
-struct Described {
-    schema: Schema,
-    ty: Type,
-}
-
-struct Managed {
-    resource: Arc<dyn Resource>,
-    described: Described,
-}
-
-impl Described {
-    fn new(schema: Schema) -> Self {
-        let ty = schema.implied_type();
-        Self { schema, ty }
-    }
-
-    fn decode(&self, what: &str, value: Option<&DynamicValue>) -> Result<Value, Diagnostics> {
-        let decoded = match value {
-            None => return Ok(Value::Null),
-            Some(value) if !value.msgpack.is_empty() => msgpack::decode(&value.msgpack, &self.ty),
-            Some(value) if !value.json.is_empty() => json::decode(&value.json, &self.ty),
-            Some(_) => return Ok(Value::Null),
-        };
-        decoded.map_err(|error| vec![Diagnostic::from_value_error(what, &error)])
-    }
-
-    fn encode(&self, what: &str, mut value: Value) -> Result<DynamicValue, Diagnostics> {
-        self.schema.strip_write_only(&mut value);
-        match msgpack::encode(&value, &self.ty) {
-            Ok(msgpack) => Ok(DynamicValue {
-                msgpack,
-                json: Vec::new(),
-            }),
-            Err(error) => Err(vec![Diagnostic::from_value_error(what, &error)]),
-        }
-    }
-}
-
 impl Service {
     /// Serves a provider until `shutdown`, which also cancels what is under way.
     pub fn new(provider: Arc<dyn Provider>, shutdown: CancellationToken) -> Self {
-        let resources = provider.resources().into_iter().map(|(name, resource)| {
-            let described = Described::new(resource.schema());
-            (
-                name,
-                Managed {
-                    resource,
-                    described,
-                },
-            )
-        });
+        let resources = provider.resources();
+        let data_sources = provider.data_sources();
+        let functions = provider.functions();
         Self {
-            provider_schema: Described::new(provider.schema()),
-            resources: resources.collect(),
-            provider,
+            provider: Served::new(provider, |it| Described::new(it.schema())),
+            resources: served::by_name(resources, |it| Described::new(it.schema())),
+            data_sources: served::by_name(data_sources, |it| Described::new(it.schema())),
+            functions: served::by_name(functions, |it| it.signature()),
             cancel: Mutex::new(shutdown.child_token()),
             shutdown,
         }
@@ -114,26 +73,62 @@ impl Service {
         std::mem::replace(&mut *current, fresh).cancel();
     }
 
-    fn managed(&self, type_name: &str) -> Result<&Managed, Diagnostics> {
-        self.resources.get(type_name).ok_or_else(|| {
-            vec![Diagnostic::error(
-                "Unknown resource type",
-                format!(
-                    "This version of the provider has no resource {type_name:?}. \
-                     Check the name, or run `terraform init -upgrade` for a later version."
-                ),
-            )]
-        })
+    fn resource(&self, type_name: &str) -> Result<&Served<dyn Resource>, Diagnostics> {
+        find(&self.resources, "resource type", type_name)
+    }
+
+    fn data_source(&self, type_name: &str) -> Result<&Served<dyn DataSource>, Diagnostics> {
+        find(&self.data_sources, "data source", type_name)
+    }
+}
+
+fn find<'a, T>(
+    all: &'a BTreeMap<&'static str, T>,
+    what: &str,
+    name: &str,
+) -> Result<&'a T, Diagnostics> {
+    all.get(name).ok_or_else(|| {
+        vec![Diagnostic::error(
+            format!("Unknown {what}"),
+            format!(
+                "This version of the provider has no {what} {name:?}. \
+                 Check the name, or run `terraform init -upgrade` for a later version."
+            ),
+        )]
+    })
+}
+
+/// What a call is about, for the log.
+#[derive(Clone, Copy)]
+enum About<'a> {
+    Provider,
+    Resource(&'a str),
+    DataSource(&'a str),
+    Function(&'a str),
+}
+
+impl About<'_> {
+    fn span(self, rpc: &'static str) -> tracing::Span {
+        match self {
+            Self::Provider => tracing::debug_span!("rpc", tf_rpc = rpc),
+            Self::Resource(name) => {
+                tracing::debug_span!("rpc", tf_rpc = rpc, tf_resource_type = name)
+            }
+            Self::DataSource(name) => {
+                tracing::debug_span!("rpc", tf_rpc = rpc, tf_data_source_type = name)
+            }
+            Self::Function(name) => tracing::debug_span!("rpc", tf_rpc = rpc, tf_function = name),
+        }
     }
 }
 
 /// Runs one call: its diagnostics become part of its answer, and so does a panic.
 async fn answer<T: Respond>(
     rpc: &'static str,
-    type_name: &str,
+    about: About<'_>,
     call: impl Future<Output = Result<T, Diagnostics>>,
 ) -> Result<Response<T>, Status> {
-    let span = tracing::debug_span!("rpc", tf_rpc = rpc, tf_resource_type = type_name);
+    let span = about.span(rpc);
     let start = Instant::now();
     let response = AssertUnwindSafe(call.instrument(span.clone()))
         .catch_unwind()

@@ -1,6 +1,7 @@
-//! Answers that consist of diagnostics alone.
+//! Answers that say only why there is no other.
 
 use crate::protocol::diagnostic::Diagnostic;
+use crate::protocol::function::FunctionError;
 use crate::protocol::wire::tfplugin6 as wire;
 
 /// An answer that can say why there is no other.
@@ -33,13 +34,28 @@ respond!(
     validate_provider_config,
     configure_provider,
     validate_resource_config,
+    validate_data_resource_config,
     upgrade_resource_state,
     read_resource,
     plan_resource_change,
     apply_resource_change,
     import_resource_state,
+    read_data_source,
     get_functions,
 );
+
+impl Respond for wire::call_function::Response {
+    fn failed(diagnostics: &[Diagnostic]) -> Self {
+        let texts = diagnostics
+            .iter()
+            .map(|d| format!("{}: {}", d.summary, d.detail));
+        let error = FunctionError::new(texts.collect::<Vec<_>>().join(" "));
+        Self {
+            result: None,
+            error: Some(error.to_wire()),
+        }
+    }
+}
 
 impl Respond for wire::stop_provider::Response {
     fn failed(diagnostics: &[Diagnostic]) -> Self {

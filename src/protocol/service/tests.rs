@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod data_sources;
+mod functions;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -10,7 +13,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request};
 
 use super::Service;
+use crate::protocol::data_source::DataSource;
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
+use crate::protocol::function::Function;
 use crate::protocol::path::AttributePath;
 use crate::protocol::resource::{
     ApplyRequest, ApplyResponse, Context, PlanRequest, PlanResponse, Provider, ReadRequest,
@@ -35,6 +40,14 @@ impl Provider for Sample {
 
     fn resources(&self) -> Vec<(&'static str, Arc<dyn Resource>)> {
         vec![("sample_thing", Arc::new(Thing(Arc::clone(&self.waiting))))]
+    }
+
+    fn data_sources(&self) -> Vec<(&'static str, Arc<dyn DataSource>)> {
+        vec![("sample_size", Arc::new(data_sources::Size))]
+    }
+
+    fn functions(&self) -> Vec<(&'static str, Arc<dyn Function>)> {
+        functions::functions()
     }
 
     async fn validate(&self, _: &Value) -> Diagnostics {
@@ -130,10 +143,14 @@ fn ty() -> Type {
 fn thing(name: &str, secret: Option<&str>) -> Option<wire::DynamicValue> {
     let secret = secret.map_or(Value::Null, Value::from);
     let value = Value::from([("name", name.into()), ("secret", secret)]);
-    Some(wire::DynamicValue {
-        msgpack: msgpack::encode(&value, &ty()).unwrap(),
+    Some(msgpack_of(&value, &ty()))
+}
+
+fn msgpack_of(value: &Value, ty: &Type) -> wire::DynamicValue {
+    wire::DynamicValue {
+        msgpack: msgpack::encode(value, ty).unwrap(),
         json: Vec::new(),
-    })
+    }
 }
 
 async fn validate(
@@ -300,8 +317,8 @@ async fn stop_cancels_what_is_under_way_and_nothing_after() {
 #[tokio::test]
 async fn a_call_that_is_not_served_says_so() {
     let service = service();
-    let request = Request::new(wire::read_data_source::Request::default());
-    let status = service.read_data_source(request).await.unwrap_err();
+    let request = Request::new(wire::move_resource_state::Request::default());
+    let status = service.move_resource_state(request).await.unwrap_err();
     assert_eq!(status.code(), Code::Unimplemented);
     let request = Request::new(wire::list_resource::Request::default());
     let Err(status) = service.list_resource(request).await else {

@@ -7,8 +7,9 @@
 //! ([`Type::Dynamic`]) carries its own type along ([`Value::Dynamic`]).
 //!
 //! The encodings are those of `go-cty` (its `docs/json.md` and the `msgpack` package): MessagePack
-//! in [`msgpack`], JSON in [`json`].
+//! in [`msgpack`], JSON in [`json`]. What no schema describes is in [`dynamic`].
 
+pub mod dynamic;
 pub mod json;
 pub mod msgpack;
 mod number;
@@ -23,7 +24,7 @@ pub use number::{Number, NumberError};
 pub use ty::{Type, TypeError};
 pub use unknown::{Bound, Refinements};
 
-use super::path::AttributePath;
+use super::path::{AttributePath, Step};
 
 /// A value as Terraform sends or expects it.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,7 +53,11 @@ impl Value {
 
     /// Whether this very value is null.
     pub fn is_null(&self) -> bool {
-        matches!(self, Self::Null)
+        match self {
+            Self::Null => true,
+            Self::Dynamic(inner) => inner.1.is_null(),
+            _ => false,
+        }
     }
 
     /// Whether this very value is unknown; what it contains is not looked at.
@@ -176,3 +181,8 @@ pub struct ValueError {
 
 /// How deep values may nest; only values that bring their own type can reach it.
 const MAX_DEPTH: usize = 128;
+
+/// The way to an element of a list or a tuple.
+fn step_index(index: usize) -> Step {
+    Step::Index(i64::try_from(index).unwrap_or(i64::MAX))
+}

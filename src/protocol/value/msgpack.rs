@@ -10,7 +10,7 @@ use rmp::Marker;
 use rmp::decode;
 use rmp::encode;
 
-use super::{Bound, MAX_DEPTH, Number, Refinements, Type, Value, ValueError};
+use super::{Bound, MAX_DEPTH, Number, Refinements, Type, Value, ValueError, step_index};
 use crate::protocol::path::{AttributePath, Step};
 
 const EXT_UNKNOWN: i8 = 0;
@@ -312,10 +312,6 @@ impl<'a> Reader<'a> {
             inclusive: self.read("a bool", decode::read_bool)?,
         })
     }
-}
-
-fn step_index(index: usize) -> Step {
-    Step::Index(i64::try_from(index).unwrap_or(i64::MAX))
 }
 
 /// Writes a value of a type.

@@ -36,6 +36,15 @@ impl Number {
         }
     }
 
+    /// Whether the number has no fraction; infinities have none either.
+    pub fn is_whole(&self) -> bool {
+        match self {
+            Self::Int(_) => true,
+            Self::Float(value) => value.is_infinite() || value.fract() == 0.0,
+            Self::Big(value) => value.is_integer(),
+        }
+    }
+
     /// The nearest double.
     pub fn to_f64(&self) -> f64 {
         match self {

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
+use serde_json::Value as Json;
 
-use super::{Bound, Number, Refinements, Type, Value, msgpack};
+use super::{Bound, Number, Refinements, Type, Value, dynamic, msgpack};
 
 fn number() -> impl Strategy<Value = Number> {
     prop_oneof![
@@ -101,6 +102,27 @@ fn value(ty: &Type, depth: u32) -> BoxedStrategy<Value> {
     .boxed()
 }
 
+/// A document. JSON tells 1 and 1.0 apart, which values do not: so no double here is whole.
+fn document() -> impl Strategy<Value = Json> {
+    let leaf = prop_oneof![
+        Just(Json::Null),
+        any::<bool>().prop_map(Json::from),
+        any::<i64>().prop_map(Json::from),
+        any::<u64>().prop_map(Json::from),
+        any::<f64>()
+            .prop_filter("whole or no number", |f| f.is_finite() && f.fract() != 0.0)
+            .prop_map(Json::from),
+        any::<String>().prop_map(Json::from),
+    ];
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(Json::from),
+            btree_map(".{0,6}", inner, 0..4)
+                .prop_map(|entries| Json::Object(entries.into_iter().collect())),
+        ]
+    })
+}
+
 proptest! {
     #[test]
     fn msgpack_gives_back_what_it_was_given(
@@ -108,6 +130,23 @@ proptest! {
     ) {
         let bytes = msgpack::encode(&value, &ty).unwrap();
         prop_assert_eq!(msgpack::decode(&bytes, &ty).unwrap(), value);
+    }
+
+    #[test]
+    fn a_document_comes_back(document in document()) {
+        let value = dynamic::from_json(&document).unwrap();
+        let bytes = msgpack::encode(&value, &Type::Dynamic).unwrap();
+        let value = msgpack::decode(&bytes, &Type::Dynamic).unwrap();
+        prop_assert_eq!(dynamic::to_json(&value).unwrap(), document);
+    }
+
+    #[test]
+    fn the_type_that_is_seen_in_a_value_is_one_of_its_types(
+        value in ty().prop_flat_map(|ty| value(&ty, 2))
+    ) {
+        let typed = dynamic::typed(value);
+        let bytes = msgpack::encode(&typed, &Type::Dynamic).unwrap();
+        prop_assert_eq!(msgpack::decode(&bytes, &Type::Dynamic).unwrap(), typed);
     }
 
     #[test]
