@@ -104,9 +104,7 @@ impl Store {
                     index: version.index,
                 },
             };
-            let guard = |(path, index): &'_ (String, u64)| (path.clone(), *index);
-            let checks: Vec<_> = guarded.iter().map(guard).collect();
-            let mut ops: Vec<_> = checks
+            let mut ops: Vec<_> = guarded
                 .iter()
                 .map(|(key, index)| Op::CheckIndex { key, index: *index })
                 .collect();

@@ -812,12 +812,35 @@ async fn what_the_guarantee_rests_on_is_read_with_the_leaders_assent() {
     }
 }
 
+/// A proxy before Consul that lets each transaction wait for up to 10 ms, so that much comes to pass
+/// between what was read and what is written.
+fn delayed_transactions() -> Proxy {
+    let proxy = Proxy::start(&servers().consul.address);
+    proxy.rule(|seen| {
+        if !seen.path.starts_with("/v1/txn") {
+            return Action::Forward;
+        }
+        let gate = Gate::new();
+        let opened = gate.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_micros(fastrand::u64(0..10_000))).await;
+            opened.open();
+        });
+        Action::Hold(gate)
+    });
+    proxy
+}
+
 #[tokio::test]
 async fn no_application_is_left_in_a_scope_that_is_gone() {
     const ROUNDS: usize = 25;
     const APPLICATIONS: usize = 24;
     let check = store("crowd");
-    let stores: Vec<_> = (0..6).map(|_| store("crowd")).collect();
+    let proxies: Vec<_> = (0..6).map(|_| delayed_transactions()).collect();
+    let stores: Vec<_> = proxies
+        .iter()
+        .map(|proxy| store_at(&proxy.address, "crowd"))
+        .collect();
     let (mut removals, mut refusals, mut begun) = (0, 0, 0);
     for round in 0..ROUNDS {
         let key = scope(&format!("race-{round}"));
@@ -826,7 +849,7 @@ async fn no_application_is_left_in_a_scope_that_is_gone() {
             let (store, key) = (&stores[n % stores.len()], &key);
             let name = format!("r{round}-a{n}");
             async move {
-                tokio::time::sleep(Duration::from_micros(fastrand::u64(0..20_000))).await;
+                tokio::time::sleep(Duration::from_micros(fastrand::u64(0..40_000))).await;
                 match begin(store, &name, &[(key.clone(), version)]).await {
                     Ok(held) if n % 2 == 0 => {
                         let record = using(1, Phase::Settled, &[key]);
@@ -846,7 +869,7 @@ async fn no_application_is_left_in_a_scope_that_is_gone() {
         let removals_of_round = stores.iter().map(|store| {
             let key = &key;
             async move {
-                tokio::time::sleep(Duration::from_micros(fastrand::u64(0..10_000))).await;
+                tokio::time::sleep(Duration::from_micros(fastrand::u64(0..20_000))).await;
                 match removed(store, key, version).await {
                     Ok(()) => (1, 0),
                     Err(StoreError::InUse { .. }) => (0, 1),
@@ -868,6 +891,7 @@ async fn no_application_is_left_in_a_scope_that_is_gone() {
             "round {round}: {users:?} use {key}, which is {now:?}"
         );
     }
+    println!("{removals} removals, {refusals} refusals, {begun} beginnings");
     // Each side has won, or this has shown nothing.
     assert!(
         removals > 0 && refusals > 0 && begun > 0,
