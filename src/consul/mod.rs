@@ -173,6 +173,20 @@ impl Client {
         Ok(self.fetch(self.at(Request::get(&key_path(key)))).await?.1)
     }
 
+    /// As [`Client::get`], but never answered by a server that only believes itself to be the leader.
+    ///
+    /// A leader that was cut off answers reads for up to its lease (half a second) after others have
+    /// elected a new one. With `consistent` it asks the others first, and a new leader answers only
+    /// when it has done all that its predecessors had agreed on (`ConsistentRead` in Consul's
+    /// `agent/consul/rpc.go`, <https://developer.hashicorp.com/consul/api-docs/features/consistency>).
+    ///
+    /// # Errors
+    /// As of [`http::Client::send`].
+    pub async fn get_latest(&self, key: &str) -> Result<Option<Entry>, Error> {
+        let request = Request::get(&key_path(key)).query("consistent", "");
+        Ok(self.fetch(self.at(request)).await?.1)
+    }
+
     /// As [`Client::get`], but waits until the key's index is past `index`, or for about `wait`.
     /// The answer's first part is the index to wait for next.
     ///
@@ -196,9 +210,21 @@ impl Client {
     /// # Errors
     /// As of [`http::Client::send`].
     pub async fn list(&self, prefix: &str) -> Result<Vec<Entry>, Error> {
-        let request = self
-            .at(Request::get(&key_path(prefix)))
-            .query("recurse", "");
+        self.recurse(Request::get(&key_path(prefix))).await
+    }
+
+    /// As [`Client::list`], but never answered by a server that only believes itself to be the leader;
+    /// see [`Client::get_latest`].
+    ///
+    /// # Errors
+    /// As of [`http::Client::send`].
+    pub async fn list_latest(&self, prefix: &str) -> Result<Vec<Entry>, Error> {
+        self.recurse(Request::get(&key_path(prefix)).query("consistent", ""))
+            .await
+    }
+
+    async fn recurse(&self, request: Request) -> Result<Vec<Entry>, Error> {
+        let request = self.at(request).query("recurse", "");
         match self.http.send(request).await {
             Ok(answer) => answer.json(),
             Err(error) if error.is_not_found() => Ok(Vec::new()),

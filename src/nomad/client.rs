@@ -353,9 +353,15 @@ impl Client {
     }
 
     fn at(&self, request: Request, namespace: &str) -> Request {
-        request
-            .query("namespace", namespace)
-            .query_some("region", self.http.endpoint().region.as_deref())
+        self.in_region(request.query("namespace", namespace))
+    }
+
+    pub(super) fn in_region(&self, request: Request) -> Request {
+        request.query_some("region", self.http.endpoint().region.as_deref())
+    }
+
+    pub(super) async fn send(&self, request: Request) -> Result<http::Answer, Error> {
+        self.http.send(request).await
     }
 }
 
@@ -400,7 +406,7 @@ fn with_job(mut body: Value, job: &impl Serialize) -> Vec<u8> {
     body.to_string().into_bytes()
 }
 
-fn found(answer: Result<http::Answer, Error>) -> Result<Option<http::Answer>, Error> {
+pub(super) fn found(answer: Result<http::Answer, Error>) -> Result<Option<http::Answer>, Error> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
         Err(error) if error.is_not_found() => Ok(None),
@@ -426,7 +432,7 @@ fn filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, 
     Ok(Option::<String>::deserialize(deserializer)?.filter(|text| !text.is_empty()))
 }
 
-fn or_empty<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+pub(super) fn or_empty<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())

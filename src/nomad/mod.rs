@@ -1,7 +1,8 @@
 //! Nomad's HTTP API.
 //!
 //! [`Client`] has one method per request the provider needs; [`watch`] follows a registered job
-//! until it is healthy, or tells why it is not; [`job`] is the job specification.
+//! until it is healthy, or tells why it is not; [`job`] is the job specification; [`Namespace`] and
+//! [`NodePool`] are what scopes make.
 //!
 //! Source: <https://developer.hashicorp.com/nomad/api-docs>, and Nomad's own Go client (`api/`).
 
@@ -9,6 +10,7 @@ mod client;
 mod diagnosis;
 pub mod job;
 mod model;
+mod objects;
 pub mod watch;
 
 pub use client::{Client, Enforce, LiveJob, Planned, Registered, Validated, Wait};
@@ -17,3 +19,4 @@ pub use model::{
     AllocDeployment, Allocation, AllocationMetric, Deployment, Evaluation, Group, JobStub,
     RawTaskEvent, TaskState,
 };
+pub use objects::{Deleted, META_PREFIX, META_SCOPE, Namespace, NodePool, Owner, owner};

@@ -2,37 +2,66 @@
 
 use std::fmt;
 
-use super::{ApplicationKey, Operation, Phase};
+use super::{ApplicationKey, Operation, Phase, ScopeKey};
 use crate::http;
+
+/// Whose record it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Key {
+    /// An application's.
+    Application(ApplicationKey),
+    /// A scope's.
+    Scope(ScopeKey),
+}
+
+impl Key {
+    /// `application` or `scope`.
+    pub fn noun(&self) -> &'static str {
+        match self {
+            Key::Application(_) => "application",
+            Key::Scope(_) => "scope",
+        }
+    }
+}
+
+/// The ID.
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Key::Application(key) => key.fmt(f),
+            Key::Scope(key) => key.fmt(f),
+        }
+    }
+}
 
 /// Why the store did not do what it was asked. Nothing was overwritten.
 #[derive(Debug, Clone)]
 pub enum StoreError {
     /// The record is not the one that was planned with: somebody changed or deleted it.
     Changed {
-        /// Which application.
-        key: ApplicationKey,
+        /// Whose.
+        key: Key,
         /// Its revision now; `None` where the record is gone.
         revision: Option<u64>,
     },
     /// Another operation holds the record, and still did after the wait for it.
     Busy {
-        /// Which application.
-        key: ApplicationKey,
+        /// Whose.
+        key: Key,
         /// Who holds it.
         operation: Option<Box<Operation>>,
     },
     /// There is a record where none was expected.
     Exists {
-        /// Which application.
-        key: ApplicationKey,
+        /// Whose.
+        key: Key,
         /// What happens to it.
         phase: Phase,
     },
     /// The record is not what this provider writes.
     Corrupt {
-        /// Which application.
-        key: ApplicationKey,
+        /// Whose.
+        key: Key,
         /// The key in Consul.
         path: String,
         /// What is wrong with it.
@@ -40,8 +69,8 @@ pub enum StoreError {
     },
     /// The record was written by a newer provider.
     Newer {
-        /// Which application.
-        key: ApplicationKey,
+        /// Whose.
+        key: Key,
         /// The key in Consul.
         path: String,
         /// The record's format.
@@ -49,15 +78,61 @@ pub enum StoreError {
     },
     /// The record does not fit into one Consul transaction.
     TooLarge {
-        /// Which application.
-        key: ApplicationKey,
+        /// Whose.
+        key: Key,
         /// Size of the transaction, in bytes.
         size: usize,
     },
     /// The lock was lost while it was held, and the record was changed by somebody else.
     Lost {
+        /// Whose.
+        key: Key,
+    },
+    /// A scope that the application uses does not exist.
+    ScopeGone {
         /// Which application.
         key: ApplicationKey,
+        /// Which scope.
+        scope: ScopeKey,
+    },
+    /// A scope that the application uses is not the one that was planned with, or not settled.
+    ScopeChanged {
+        /// Which application.
+        key: ApplicationKey,
+        /// Which scope.
+        scope: ScopeKey,
+        /// What happens to the scope.
+        phase: Phase,
+    },
+    /// The document does not tell which scopes the application uses.
+    BadScopes {
+        /// Which application.
+        key: ApplicationKey,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The application uses more scopes than one Consul transaction can look after.
+    TooManyScopes {
+        /// Which application.
+        key: ApplicationKey,
+        /// How many.
+        count: usize,
+    },
+    /// The scope is used, so it is not removed.
+    InUse {
+        /// Which scope.
+        scope: ScopeKey,
+        /// The applications that use it.
+        applications: Vec<ApplicationKey>,
+    },
+    /// Whether an application uses the scope cannot be told, so it is not removed.
+    UseUnknown {
+        /// Which scope.
+        scope: ScopeKey,
+        /// Which application.
+        application: ApplicationKey,
+        /// Why.
+        reason: String,
     },
     /// A request to Consul failed.
     Consul(Box<http::Error>),
@@ -71,16 +146,33 @@ impl StoreError {
                 format!("The record of {key} changed since the plan")
             }
             StoreError::Busy { key, .. } => format!("Another operation works on {key}"),
-            StoreError::Exists { key, .. } => format!("The application {key} exists already"),
+            StoreError::Exists { key, .. } => format!("The {} {key} exists already", key.noun()),
             StoreError::Corrupt { key, .. } => format!("The record of {key} cannot be read"),
             StoreError::Newer { key, .. } => {
                 format!("The record of {key} was written by a newer provider")
             }
             StoreError::TooLarge { key, .. } => {
-                format!("The application {key} is too large for its record")
+                format!("The {} {key} is too large for its record", key.noun())
             }
             StoreError::Lost { key } => {
                 format!("The record of {key} was taken over while it was worked on")
+            }
+            StoreError::ScopeGone { key, scope } => {
+                format!("The scope {scope} that {key} uses does not exist")
+            }
+            StoreError::ScopeChanged {
+                key,
+                scope,
+                phase: Phase::Settled,
+            } => format!("The scope {scope} that {key} uses changed since the plan"),
+            StoreError::ScopeChanged { key, scope, phase } => {
+                format!("The scope {scope} that {key} uses is {phase}")
+            }
+            StoreError::BadScopes { key, .. } => format!("The scopes of {key} cannot be read"),
+            StoreError::TooManyScopes { key, .. } => format!("{key} uses too many scopes"),
+            StoreError::InUse { scope, .. } => format!("The scope {scope} is in use"),
+            StoreError::UseUnknown { scope, .. } => {
+                format!("It cannot be told whether the scope {scope} is in use")
             }
             StoreError::Consul(error) => error.summary(),
         }
@@ -106,20 +198,72 @@ impl StoreError {
                 )
             }
             StoreError::Exists { key, phase } => format!(
-                "Its record says that it is {phase}. Nothing was changed. If it shall be managed here, import it: terraform import ADDRESS {key}. If not, choose another name or tenant."
+                "Its record says that it is {phase}. Nothing was changed. If it shall be managed here, import it: terraform import ADDRESS {key}. If not, choose another name{}.",
+                match key {
+                    Key::Application(_) => " or tenant",
+                    Key::Scope(_) => "",
+                }
             ),
-            StoreError::Corrupt { path, reason, .. } => format!(
-                "The Consul key {path}: {reason}. Nothing was changed. Restore the key from a backup (consul snapshot), or, if the application's jobs shall be adopted by a new record, delete the key (consul kv delete {path}) and apply again."
+            StoreError::Corrupt { key, path, reason } => format!(
+                "The Consul key {path}: {reason}. Nothing was changed. Restore the key from a backup (consul snapshot), or, if {} shall be adopted by a new record, delete the key (consul kv delete {path}) and apply again.",
+                match key {
+                    Key::Application(_) => "the application's jobs",
+                    Key::Scope(_) => "what the scope stands for in Nomad",
+                }
             ),
             StoreError::Newer { path, format, .. } => format!(
                 "The Consul key {path} has format {format}, and this provider knows formats up to {}. Nothing was changed. Use the provider's version that wrote it, or a newer one.",
                 super::FORMAT
             ),
-            StoreError::TooLarge { size, .. } => format!(
-                "Its record would take {size} bytes on the way to Consul, and {} is the limit of a transaction. Nothing was changed. Split the application, or move long texts out of its environment variables.",
-                super::LARGEST
+            StoreError::TooLarge { key, size } => format!(
+                "Its record would take {size} bytes on the way to Consul, and {} is the limit of a transaction. Nothing was changed. {}",
+                super::LARGEST,
+                match key {
+                    Key::Application(_) =>
+                        "Split the application, or move long texts out of its environment variables.",
+                    Key::Scope(_) => "Shorten the scope's properties.",
+                }
             ),
-            StoreError::Lost { .. } => "The connection to Consul was lost for longer than the lock lives, and another operation began. The record was not overwritten, but jobs may have been registered by both. Run the plan again, and apply what it shows.".to_owned(),
+            StoreError::Lost { key } => format!(
+                "The connection to Consul was lost for longer than the lock lives, and another operation began. The record was not overwritten, but {}. Run the plan again, and apply what it shows.",
+                match key {
+                    Key::Application(_) => "jobs may have been registered by both",
+                    Key::Scope(_) => "both may have been at what the scope stands for in Nomad",
+                }
+            ),
+            StoreError::ScopeGone { scope, .. } => format!(
+                "There is no record of it in Consul. Nothing was changed. Create it first, as a resource that the application refers to by its `id`, or take \"{scope}\" out of the application's `scopes`."
+            ),
+            StoreError::ScopeChanged {
+                phase: Phase::Settled,
+                ..
+            } => "Nothing was changed. Run the plan again, look at what changed, and apply that.".to_owned(),
+            StoreError::ScopeChanged {
+                phase: Phase::Applying,
+                ..
+            } => "An apply changes it, or one that changed it did not end well. Nothing was changed. Apply the scope, and then the application again.".to_owned(),
+            StoreError::ScopeChanged {
+                phase: Phase::Destroying,
+                ..
+            } => "Nothing was changed. Take it out of the application's `scopes`, or create it again and then apply the application.".to_owned(),
+            StoreError::BadScopes { reason, .. } => format!(
+                "Of the application's document: {reason}. Nothing was changed. This is a defect of the provider."
+            ),
+            StoreError::TooManyScopes { count, .. } => format!(
+                "They are {count}, and {} is the most that can be watched over in one Consul transaction. Nothing was changed.",
+                super::MOST_SCOPES
+            ),
+            StoreError::InUse { applications, .. } => {
+                let names: Vec<_> = applications.iter().map(ToString::to_string).collect();
+                format!(
+                    "It is used by {}. Nothing was changed. Take it out of the applications' `scopes`, or destroy them, and try again. An application uses its old scopes, too, until an apply that leaves them has ended well.",
+                    names.join(", ")
+                )
+            }
+            StoreError::UseUnknown { application, reason, .. } => format!(
+                "The record of the application {application} cannot be understood: {}. Nothing was removed.",
+                reason.trim_end_matches('.')
+            ),
             StoreError::Consul(error) => error.detail(),
         }
     }

@@ -1,16 +1,13 @@
-//! What one record holds, and its form in Consul.
+//! The record of one application.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::StoreError;
-
-/// The record format this provider writes. Records of a higher one are never touched.
-pub const FORMAT: u32 = 1;
+use super::form::Recorded;
+use super::{FORMAT, Key, Operation, Phase, ScopeKey, scope};
 
 /// The tenant of applications that name none.
 pub const DEFAULT_TENANT: &str = "default";
@@ -70,29 +67,6 @@ impl fmt::Display for ApplicationKey {
     }
 }
 
-/// What is happening to an application.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Phase {
-    /// Jobs are being registered; the document is what they shall become.
-    Applying,
-    /// The jobs are what the document says.
-    Settled,
-    /// Jobs are being purged.
-    Destroying,
-}
-
-/// `applying`, `settled` or `destroying`.
-impl fmt::Display for Phase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Phase::Applying => "applying",
-            Phase::Settled => "settled",
-            Phase::Destroying => "destroying",
-        })
-    }
-}
-
 /// The record of one application.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -107,9 +81,71 @@ pub struct Record {
     pub document: Value,
     /// The jobs by component.
     pub jobs: BTreeMap<String, JobRecord>,
+    /// Scopes that the record before used and this document does not: the jobs may still be in
+    /// them. Written by the store while the phase is not settled.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub leaving: BTreeSet<ScopeKey>,
     /// Who is at it; written by the store while the phase is not settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<Operation>,
+}
+
+impl Record {
+    /// The scopes that the application uses, or may still use.
+    ///
+    /// # Errors
+    /// What is wrong with the document.
+    pub fn scopes(&self) -> Result<BTreeSet<ScopeKey>, String> {
+        let mut scopes = scope::of_document(&self.document)?;
+        scopes.extend(self.leaving.iter().cloned());
+        Ok(scopes)
+    }
+}
+
+impl Recorded for Record {
+    type Key = ApplicationKey;
+    const FOLDER: &'static str = "applications";
+    const FOLLOWS: bool = true;
+
+    fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    fn operation(&self) -> Option<&Operation> {
+        self.operation.as_ref()
+    }
+
+    fn stamped(self, phase: Phase, operation: Option<Operation>) -> Self {
+        Self {
+            format: FORMAT,
+            phase,
+            operation,
+            leaving: BTreeSet::new(),
+            ..self
+        }
+    }
+
+    fn following(self, before: &Self) -> Result<Self, String> {
+        let mut leaving = before.scopes()?;
+        for scope in scope::of_document(&self.document)? {
+            leaving.remove(&scope);
+        }
+        Ok(Self { leaving, ..self })
+    }
+
+    fn adoptable(&self) -> bool {
+        self.phase == Phase::Applying && self.revision == 1
+    }
+}
+
+impl From<ApplicationKey> for Key {
+    fn from(key: ApplicationKey) -> Self {
+        Key::Application(key)
+    }
 }
 
 /// One Nomad job of an application.
@@ -128,124 +164,11 @@ pub struct JobRecord {
     pub job_modify_index: Option<u64>,
 }
 
-/// One apply or destroy: who does it, since when.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Operation {
-    /// Unique: the Consul session's ID and a count.
-    pub id: String,
-    /// Start, RFC 3339 in UTC.
-    pub started_at: String,
-    /// Host name of the machine that does it, where known.
-    pub host: String,
-    /// Process ID on that machine.
-    pub pid: u32,
-}
-
-impl fmt::Display for Operation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let host = if self.host.is_empty() {
-            "an unknown host"
-        } else {
-            &self.host
-        };
-        write!(
-            f,
-            "process {} on {host}, since {}",
-            self.pid, self.started_at
-        )
-    }
-}
-
-/// A record as it was read.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Stored {
-    /// The record.
-    pub record: Record,
-    /// Which state of the record this is; what [`super::Expect::Version`] takes.
-    pub version: Version,
-    /// Whether some operation holds its lock now.
-    pub locked: bool,
-}
-
-/// One state of a record: an opaque text for whoever keeps it from plan to apply.
-///
-/// It is Consul's ModifyIndex and a digest of the value. The index alone does not do: it also
-/// changes when the lock of a crashed apply expires, which changes nothing that matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Version {
-    pub(super) index: u64,
-    pub(super) digest: u64,
-}
-
-impl Version {
-    pub(super) fn of(index: u64, value: &[u8]) -> Self {
-        Self {
-            index,
-            digest: fnv1a(value),
-        }
-    }
-}
-
-impl fmt::Display for Version {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{:016x}", self.index, self.digest)
-    }
-}
-
-impl FromStr for Version {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let read = || {
-            let (index, digest) = text.split_once('-')?;
-            Some(Self {
-                index: index.parse().ok()?,
-                digest: u64::from_str_radix(digest, 16).ok()?,
-            })
-        };
-        read().ok_or_else(|| format!("\"{text}\" is no version of a record"))
-    }
-}
-
-/// FNV-1a, 64 bits. It tells apart two states that the provider or an operator wrote; it need not
-/// withstand anybody, since whoever may write the record may also write the jobs.
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
-}
-
-/// The value in Consul: JSON with its keys in a fixed order.
-pub(super) fn encode(record: &Record) -> Vec<u8> {
-    // These types cannot fail to become JSON; an empty value would be refused as corrupt when read.
-    serde_json::to_vec(record).unwrap_or_default()
-}
-
-/// Reads a value. The format is looked at first, so that a newer record is not called corrupt.
-pub(super) fn decode(key: &ApplicationKey, path: &str, value: &[u8]) -> Result<Record, StoreError> {
-    let corrupt = |reason: String| StoreError::Corrupt {
-        key: key.clone(),
-        path: path.to_owned(),
-        reason,
-    };
-    let json: Value = serde_json::from_slice(value)
-        .map_err(|error| corrupt(format!("it is no JSON: {error}")))?;
-    match json.get("format").and_then(Value::as_u64) {
-        None | Some(0) => Err(corrupt("it has no `format` number".to_owned())),
-        Some(format) if format > u64::from(FORMAT) => Err(StoreError::Newer {
-            key: key.clone(),
-            path: path.to_owned(),
-            format,
-        }),
-        Some(_) => serde_json::from_value(json).map_err(|error| corrupt(error.to_string())),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+    use super::super::form::{decode, encode};
     use super::*;
 
     #[test]
@@ -264,20 +187,6 @@ mod tests {
         ] {
             let error = ApplicationKey::parse(id).unwrap_err();
             assert!(error.contains("tenant/name"), "{error}");
-        }
-    }
-
-    #[test]
-    fn versions() {
-        let version = Version::of(42, b"value");
-        assert_eq!(version.to_string().parse(), Ok(version));
-        assert_eq!(version, Version::of(42, b"value"));
-        assert_ne!(version.digest, Version::of(42, b"Value").digest);
-        // The test vectors of the FNV reference: the empty text and "foobar".
-        assert_eq!(fnv1a(b""), 0xcbf2_9ce4_8422_2325);
-        assert_eq!(fnv1a(b"foobar"), 0x8594_4171_f739_67e8);
-        for text in ["", "42", "42-", "-1", "x-1", "1-g", "42 - 1"] {
-            assert!(text.parse::<Version>().is_err(), "{text}");
         }
     }
 
@@ -308,10 +217,11 @@ mod tests {
                     phase,
                     document: serde_json::json!({ "a": [1, 2.5, null, "ü"], "big": u64::MAX }),
                     jobs: [("web".to_owned(), job.clone())].into(),
+                    leaving: BTreeSet::new(),
                     operation: operation.clone(),
                 };
                 let value = encode(&record);
-                assert_eq!(decode(&key, "path", &value).unwrap(), record);
+                assert_eq!(decode::<Record>(&key, "path", &value).unwrap(), record);
                 assert!(
                     String::from_utf8(value)
                         .unwrap()

@@ -4,7 +4,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod objects;
 mod requests;
+mod scopes;
 mod store;
 mod watch;
 

@@ -1,5 +1,6 @@
 //! The protocol of the records: who wins, who is told what, and that nothing is overwritten.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use oam_provider::consul::{Behavior, Client, Op};
@@ -25,7 +26,7 @@ fn key(name: &str) -> ApplicationKey {
     ApplicationKey::new(None, name)
 }
 
-fn record(revision: u64, phase: Phase, image: &str) -> Record {
+pub(super) fn record(revision: u64, phase: Phase, image: &str) -> Record {
     let job = JobRecord {
         id: "shop-web".to_owned(),
         namespace: "default".to_owned(),
@@ -38,6 +39,7 @@ fn record(revision: u64, phase: Phase, image: &str) -> Record {
         phase,
         document: json!({ "kind": "Application", "image": image }),
         jobs: [("web".to_owned(), job)].into(),
+        leaving: BTreeSet::new(),
         operation: None,
     }
 }
@@ -49,7 +51,7 @@ fn intent(revision: u64, image: &str) -> Record {
 /// A settled record of revision 1.
 async fn settled(store: &Store, key: &ApplicationKey) -> Version {
     let held = store
-        .begin(key, Expect::Absent, intent(1, "one"))
+        .begin(key, Expect::Absent, intent(1, "one"), &[])
         .await
         .unwrap();
     store.settle(held, intent(1, "one")).await.unwrap()
@@ -81,7 +83,7 @@ async fn a_record_lives_from_creation_to_removal() {
     assert_eq!(store.read(&key).await.unwrap(), None);
 
     let held = store
-        .begin(&key, Expect::Absent, intent(1, "one"))
+        .begin(&key, Expect::Absent, intent(1, "one"), &[])
         .await
         .unwrap();
     assert!(held.adopted().is_none());
@@ -104,7 +106,7 @@ async fn a_record_lives_from_creation_to_removal() {
     assert_eq!(version.to_string().parse(), Ok(version));
 
     let held = store
-        .begin(&key, Expect::Version(version), intent(2, "two"))
+        .begin(&key, Expect::Version(version), intent(2, "two"), &[])
         .await
         .unwrap();
     let version = store.abandon(held, intent(2, "two")).await.unwrap();
@@ -118,7 +120,7 @@ async fn a_record_lives_from_creation_to_removal() {
 
     let destroying = record(2, Phase::Destroying, "two");
     let held = store
-        .begin(&key, Expect::Version(version), destroying)
+        .begin(&key, Expect::Version(version), destroying, &[])
         .await
         .unwrap();
     store.remove(held).await.unwrap();
@@ -141,13 +143,13 @@ async fn of_two_operations_at_once_one_wins() {
             .map_or(version, |stored| stored.version);
         let a = async {
             let held = one
-                .begin(&key, Expect::Version(version), intent(round, "a"))
+                .begin(&key, Expect::Version(version), intent(round, "a"), &[])
                 .await?;
             one.settle(held, intent(round, "a")).await
         };
         let b = async {
             let held = other
-                .begin(&key, Expect::Version(version), intent(round, "b"))
+                .begin(&key, Expect::Version(version), intent(round, "b"), &[])
                 .await?;
             other.settle(held, intent(round, "b")).await
         };
@@ -173,7 +175,9 @@ async fn of_two_creations_at_once_one_wins() {
     let servers = servers();
     let (one, other, key) = (store(servers), store(servers), key("twins"));
     let create = async |store: &Store, image| {
-        let held = store.begin(&key, Expect::Absent, intent(1, image)).await?;
+        let held = store
+            .begin(&key, Expect::Absent, intent(1, image), &[])
+            .await?;
         store.settle(held, intent(1, image)).await
     };
     let results: [_; 2] = tokio::join!(create(&one, "a"), create(&other, "b")).into();
@@ -199,13 +203,13 @@ async fn what_changed_since_the_plan_is_not_overwritten() {
     let (store, key) = (store(servers()), key("changed"));
     let version = settled(&store, &key).await;
     let held = store
-        .begin(&key, Expect::Version(version), intent(2, "two"))
+        .begin(&key, Expect::Version(version), intent(2, "two"), &[])
         .await
         .unwrap();
     store.settle(held, intent(2, "two")).await.unwrap();
 
     let refused = store
-        .begin(&key, Expect::Version(version), intent(2, "late"))
+        .begin(&key, Expect::Version(version), intent(2, "late"), &[])
         .await
         .unwrap_err();
     assert!(
@@ -228,12 +232,12 @@ async fn what_changed_since_the_plan_is_not_overwritten() {
     );
 
     let held = store
-        .begin(&key, Expect::Version(stored.version), intent(3, ""))
+        .begin(&key, Expect::Version(stored.version), intent(3, ""), &[])
         .await
         .unwrap();
     store.remove(held).await.unwrap();
     let refused = store
-        .begin(&key, Expect::Version(version), intent(2, "late"))
+        .begin(&key, Expect::Version(version), intent(2, "late"), &[])
         .await
         .unwrap_err();
     assert!(
@@ -248,7 +252,7 @@ async fn an_existing_application_is_not_created_again() {
     let (store, key) = (store(servers()), key("exists"));
     settled(&store, &key).await;
     let refused = store
-        .begin(&key, Expect::Absent, intent(1, "again"))
+        .begin(&key, Expect::Absent, intent(1, "again"), &[])
         .await
         .unwrap_err();
     assert!(
@@ -276,14 +280,14 @@ async fn whoever_holds_the_record_is_named() {
     let other = store(servers).with_lock_wait(Duration::from_millis(300));
     let version = settled(&one, &key).await;
     let held = one
-        .begin(&key, Expect::Version(version), intent(2, "two"))
+        .begin(&key, Expect::Version(version), intent(2, "two"), &[])
         .await
         .unwrap();
 
     // Planned while the other was at it.
     let during = other.read(&key).await.unwrap().unwrap();
     let refused = other
-        .begin(&key, Expect::Version(during.version), intent(3, "x"))
+        .begin(&key, Expect::Version(during.version), intent(3, "x"), &[])
         .await
         .unwrap_err();
     let StoreError::Busy {
@@ -312,14 +316,19 @@ async fn a_holder_that_dies_is_waited_for() {
     let (dead, alive, key) = (store(servers), store(servers), key("dead"));
     let version = settled(&alive, &key).await;
     let held = dead
-        .begin(&key, Expect::Version(version), intent(2, "two"))
+        .begin(&key, Expect::Version(version), intent(2, "two"), &[])
         .await
         .unwrap();
     let during = alive.read(&key).await.unwrap().unwrap();
     assert!(during.locked);
 
     // The next apply was planned with the intent in place, and begins while the lock still lives.
-    let next = alive.begin(&key, Expect::Version(during.version), intent(3, "three"));
+    let next = alive.begin(
+        &key,
+        Expect::Version(during.version),
+        intent(3, "three"),
+        &[],
+    );
     let death = async {
         let gone = expire(alive.consul(), &dead, &key);
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -349,7 +358,7 @@ async fn a_lock_that_expired_before_the_apply_is_no_change() {
     let servers = servers();
     let (dead, alive, key) = (store(servers), store(servers), key("expired"));
     let _held = dead
-        .begin(&key, Expect::Absent, intent(1, "one"))
+        .begin(&key, Expect::Absent, intent(1, "one"), &[])
         .await
         .unwrap();
     let planned = alive.read(&key).await.unwrap().unwrap();
@@ -360,7 +369,12 @@ async fn a_lock_that_expired_before_the_apply_is_no_change() {
         "Consul counts the release as a change"
     );
     let held = alive
-        .begin(&key, Expect::Version(planned.version), intent(2, "two"))
+        .begin(
+            &key,
+            Expect::Version(planned.version),
+            intent(2, "two"),
+            &[],
+        )
         .await
         .unwrap();
     alive.settle(held, intent(2, "two")).await.unwrap();
@@ -371,14 +385,14 @@ async fn an_interrupted_creation_is_adopted() {
     let servers = servers();
     let (dead, alive, key) = (store(servers), store(servers), key("adopted"));
     let held = dead
-        .begin(&key, Expect::Absent, intent(1, "one"))
+        .begin(&key, Expect::Absent, intent(1, "one"), &[])
         .await
         .unwrap();
     let left = held.record().clone();
     dead.close().await;
 
     let held = alive
-        .begin(&key, Expect::Absent, intent(1, "two"))
+        .begin(&key, Expect::Absent, intent(1, "two"), &[])
         .await
         .unwrap();
     assert_eq!(held.adopted(), Some(&left));
@@ -403,12 +417,12 @@ async fn an_interrupted_update_or_destroy_is_not_adopted_by_a_creation() {
         let (store, key) = (store(servers), key(name));
         let version = settled(&store, &key).await;
         let held = store
-            .begin(&key, Expect::Version(version), record(2, phase, "two"))
+            .begin(&key, Expect::Version(version), record(2, phase, "two"), &[])
             .await
             .unwrap();
         store.abandon(held, record(2, phase, "two")).await.unwrap();
         let refused = store
-            .begin(&key, Expect::Absent, intent(1, "new"))
+            .begin(&key, Expect::Absent, intent(1, "new"), &[])
             .await
             .unwrap_err();
         let StoreError::Exists { phase: found, .. } = refused else {
@@ -423,7 +437,7 @@ async fn a_lost_lock_with_an_untouched_intent_is_settled_all_the_same() {
     let servers = servers();
     let (store, key) = (store(servers), key("untouched"));
     let held = store
-        .begin(&key, Expect::Absent, intent(1, "one"))
+        .begin(&key, Expect::Absent, intent(1, "one"), &[])
         .await
         .unwrap();
     expire(store.consul(), &store, &key).await;
@@ -436,7 +450,7 @@ async fn a_lost_lock_with_an_untouched_intent_is_settled_all_the_same() {
 
     // And the next operation of the same process makes itself a new session.
     let held = store
-        .begin(&key, Expect::Version(version), intent(2, "two"))
+        .begin(&key, Expect::Version(version), intent(2, "two"), &[])
         .await
         .unwrap();
     expire(store.consul(), &store, &key).await;
@@ -450,7 +464,7 @@ async fn what_an_outsider_wrote_during_the_apply_stays() {
     let (store, key) = (store(servers), key("outsider"));
     // `consul kv put` looks at no lock.
     let held = store
-        .begin(&key, Expect::Absent, intent(1, "one"))
+        .begin(&key, Expect::Absent, intent(1, "one"), &[])
         .await
         .unwrap();
     servers.consul.write_key(&store.path(&key), "mine");
@@ -500,7 +514,7 @@ async fn unreadable_records_are_told_and_left_alone() {
         for error in [
             store.read(&key).await.unwrap_err(),
             store
-                .begin(&key, Expect::Absent, intent(1, "one"))
+                .begin(&key, Expect::Absent, intent(1, "one"), &[])
                 .await
                 .unwrap_err(),
         ] {
@@ -524,7 +538,7 @@ async fn a_record_that_was_spoilt_after_the_plan_is_left_alone() {
     let version = settled(&store, &key).await;
     servers.consul.write_key(&store.path(&key), "spoilt");
     let refused = store
-        .begin(&key, Expect::Version(version), intent(2, "two"))
+        .begin(&key, Expect::Version(version), intent(2, "two"), &[])
         .await
         .unwrap_err();
     assert!(matches!(refused, StoreError::Corrupt { .. }), "{refused:?}");
@@ -537,7 +551,7 @@ async fn a_record_that_is_too_large_is_not_sent() {
     // The largest that fits, found by its size: Base64 makes 4 bytes of 3.
     let fits = "x".repeat(380_000);
     let held = store
-        .begin(&key, Expect::Absent, intent(1, &fits))
+        .begin(&key, Expect::Absent, intent(1, &fits), &[])
         .await
         .unwrap();
     let large = "x".repeat(400_000);
@@ -549,7 +563,7 @@ async fn a_record_that_is_too_large_is_not_sent() {
     );
     let other = ApplicationKey::new(None, "larger");
     let refused = store
-        .begin(&other, Expect::Absent, intent(1, &large))
+        .begin(&other, Expect::Absent, intent(1, &large), &[])
         .await
         .unwrap_err();
     assert!(
@@ -609,13 +623,13 @@ async fn a_lost_answer_is_found_out_about() {
         }
     });
     let held = store
-        .begin(&key, Expect::Absent, intent(1, "one"))
+        .begin(&key, Expect::Absent, intent(1, "one"), &[])
         .await
         .unwrap();
     let version = store.settle(held, intent(1, "one")).await.unwrap();
     assert_eq!(store.read(&key).await.unwrap().unwrap().version, version);
     let held = store
-        .begin(&key, Expect::Version(version), intent(2, "two"))
+        .begin(&key, Expect::Version(version), intent(2, "two"), &[])
         .await
         .unwrap();
     store.remove(held).await.unwrap();
@@ -627,7 +641,7 @@ async fn a_request_that_did_not_arrive_changes_nothing() {
     let proxy = Proxy::start(&servers().consul.address);
     let (store, key) = (store_at(&proxy.address), key("not-arrived"));
     let held = store
-        .begin(&key, Expect::Absent, intent(1, "one"))
+        .begin(&key, Expect::Absent, intent(1, "one"), &[])
         .await
         .unwrap();
     proxy.rule(|seen| {
@@ -681,7 +695,7 @@ async fn waiting_for_another_operation_can_be_cancelled() {
     let proxy = Proxy::start(&servers.consul.address);
     let (one, other, key) = (store(servers), store_at(&proxy.address), key("cancel"));
     let held = one
-        .begin(&key, Expect::Absent, intent(1, "one"))
+        .begin(&key, Expect::Absent, intent(1, "one"), &[])
         .await
         .unwrap();
     let during = one.read(&key).await.unwrap().unwrap();
@@ -698,7 +712,7 @@ async fn waiting_for_another_operation_can_be_cancelled() {
         let (other, key) = (other.clone(), key.clone());
         async move {
             other
-                .begin(&key, Expect::Version(during.version), intent(2, "two"))
+                .begin(&key, Expect::Version(during.version), intent(2, "two"), &[])
                 .await
         }
     });
@@ -752,7 +766,7 @@ async fn a_long_operation_keeps_its_lock() {
     let proxy = Proxy::start(&servers().consul.address);
     let (store, key) = (store_at(&proxy.address), key("long"));
     let held = store
-        .begin(&key, Expect::Absent, intent(1, "one"))
+        .begin(&key, Expect::Absent, intent(1, "one"), &[])
         .await
         .unwrap();
     // Renewed every 5 s; a session that is not renewed has ended after 30 s.

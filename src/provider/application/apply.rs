@@ -49,7 +49,7 @@ pub async fn apply(clients: &Clients, cx: &Context, request: ApplyRequest) -> Ap
     let Some(expect) = work.expect() else {
         return unchanged(request, vec![failure::not_refreshed()]);
     };
-    let begun = clients.store.begin(&work.key, expect, work.intent());
+    let begun = clients.store.begin(&work.key, expect, work.intent(), &[]);
     match cx.cancel.run_until_cancelled(begun).await {
         Some(Ok(held)) => work.carry_out(clients, cx, held).await,
         Some(Err(error)) => unchanged(request, vec![failure::store(&error)]),
@@ -187,6 +187,7 @@ impl<'a> Work<'a> {
             phase,
             document: oam::to_document(&config::node(self.planned)),
             jobs,
+            leaving: BTreeSet::new(),
             operation: None,
         }
     }

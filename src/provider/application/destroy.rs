@@ -1,6 +1,6 @@
 //! Deleting an application: first its jobs, then its record.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 use tokio::time::Instant;
@@ -71,6 +71,7 @@ async fn destroyed(
         phase: Phase::Destroying,
         document,
         jobs: jobs.clone(),
+        leaving: BTreeSet::new(),
         operation: None,
     };
     let version = match private.version() {
@@ -81,7 +82,7 @@ async fn destroyed(
     };
     let begun = clients
         .store
-        .begin(&key, Expect::Version(version), intent.clone());
+        .begin(&key, Expect::Version(version), intent.clone(), &[]);
     let held = match cx.cancel.run_until_cancelled(begun).await {
         Some(Ok(held)) => held,
         Some(Err(error)) => return Err((None, vec![failure::store(&error)])),
@@ -137,7 +138,7 @@ async fn recorded(
     match stored {
         Some(stored) if Some(stored.record.revision) == revision => Ok(stored.version),
         stored => Err(failure::store(&StoreError::Changed {
-            key: key.clone(),
+            key: key.clone().into(),
             revision: stored.map(|stored| stored.record.revision),
         })),
     }

@@ -1,0 +1,373 @@
+//! One operation on one record: the intent and the lock, then the outcome.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant, SystemTime};
+
+use tracing::info;
+
+use super::form::{Recorded, decode, encode, stored};
+use super::scopes::Guards;
+use super::session::Session;
+use super::{Expect, Key, LARGEST, LONGEST_QUERY, Operation, Record, Store, StoreError, Version};
+use crate::consul::{Entry, Op, TxnError, encode_txn};
+
+/// A record whose lock is held. Give it back with [`Store::settle`], [`Store::abandon`] or
+/// [`Store::remove`]; one that is dropped stays locked until [`Store::close`] or the process' end.
+#[derive(Debug)]
+pub struct Held<R: Recorded = Record> {
+    key: R::Key,
+    path: String,
+    session: Arc<Session>,
+    /// The intent, as it was written.
+    record: R,
+    value: Vec<u8>,
+    index: u64,
+    adopted: Option<R>,
+}
+
+impl<R: Recorded> Held<R> {
+    /// Whose record it is.
+    pub fn key(&self) -> &R::Key {
+        &self.key
+    }
+
+    /// The intent as it was written, with this operation in it.
+    pub fn record(&self) -> &R {
+        &self.record
+    }
+
+    /// What an interrupted creation had left, where this operation took it over.
+    pub fn adopted(&self) -> Option<&R> {
+        self.adopted.as_ref()
+    }
+
+    /// Whether the lock is known to be lost. Others may be at work then: stop.
+    pub fn is_lost(&self) -> bool {
+        self.session.is_lost()
+    }
+}
+
+/// How an operation ends.
+enum Outcome {
+    Write(Vec<u8>),
+    Delete,
+}
+
+/// What to do after a refused begin.
+enum Next<R> {
+    /// Try again from this state of the record.
+    Again(Expect, Option<R>),
+    /// Another operation holds the record in this state.
+    Wait {
+        index: u64,
+        operation: Option<Operation>,
+    },
+}
+
+impl Store {
+    /// Writes the intent and takes the lock, if the record is what `expect` says and the guards
+    /// hold. Waits while another operation holds it. The operation is filled in here.
+    pub(super) async fn lock<R: Recorded>(
+        &self,
+        key: &R::Key,
+        expect: Expect,
+        record: R,
+        guards: Option<&Guards>,
+    ) -> Result<Held<R>, StoreError> {
+        let consul = &self.inner.consul;
+        let path = self.place::<R>(key);
+        let deadline = Instant::now() + self.lock_wait;
+        let (mut expect, mut adopted) = (expect, None);
+        // What an adopted record has to be followed in is not known before it is adopted.
+        let before = match expect {
+            Expect::Version(version) if R::FOLLOWS => self.in_version(key, version).await?,
+            _ => None,
+        };
+        loop {
+            let guarded = match guards {
+                Some(guards) => self.guarded(guards).await?,
+                None => Vec::new(),
+            };
+            let session = self.inner.sessions.current(consul).await?;
+            let operation = self.operation(&session);
+            let record = record.clone().stamped(record.phase(), Some(operation));
+            let record = match adopted.as_ref().or(before.as_ref()) {
+                Some(before) => self.after(key, record, before)?,
+                None => record,
+            };
+            let value = encode(&record);
+            let check = match expect {
+                Expect::Absent => Op::CheckNotExists { key: &path },
+                Expect::Version(version) => Op::CheckIndex {
+                    key: &path,
+                    index: version.index,
+                },
+            };
+            let mut ops: Vec<_> = guarded
+                .iter()
+                .map(|(key, index)| Op::CheckIndex { key, index: *index })
+                .collect();
+            ops.push(check);
+            ops.push(Op::Lock {
+                key: &path,
+                value: &value,
+                session: &session.id,
+            });
+            fits(key.clone().into(), &ops)?;
+            let written = match consul.txn(&ops).await {
+                Ok(entries) => Ok(entries.last().map_or(0, |entry| entry.modify_index)),
+                Err(TxnError::Refused(refusals)) => Err(refusals),
+                Err(TxnError::Http(error)) => {
+                    if error.may_have_been_done()
+                        && let Ok(Some(entry)) = consul.get_latest(&path).await
+                        && entry.value == value
+                        && entry.session.as_deref() == Some(session.id.as_str())
+                    {
+                        Ok(entry.modify_index)
+                    } else {
+                        return Err(error.into());
+                    }
+                }
+            };
+            let refusals = match written {
+                Ok(index) => {
+                    return Ok(Held {
+                        key: key.clone(),
+                        path,
+                        session,
+                        record,
+                        value,
+                        index,
+                        adopted,
+                    });
+                }
+                Err(refusals) => refusals,
+            };
+            let left = deadline.saturating_duration_since(Instant::now());
+            let guards_alone = refusals
+                .iter()
+                .all(|refusal| refusal.op_index < guarded.len());
+            if guards_alone && !left.is_zero() {
+                // A scope was touched in between. What is the matter with it shows when it is read.
+                continue;
+            }
+            // `kvsLockTxn` in Consul's `agent/consul/state/kvs.go`.
+            let session_ended = refusals
+                .iter()
+                .any(|refusal| refusal.what.contains("invalid session"));
+            if session_ended {
+                self.inner.sessions.ended(&session);
+            }
+            let entry = consul.get_latest(&path).await?;
+            match next(key, expect, adopted.take(), entry)? {
+                Next::Again(next, adopt) if next != expect || session_ended => {
+                    (expect, adopted) = (next, adopt);
+                }
+                Next::Again(..) | Next::Wait { .. } if left.is_zero() => {
+                    let operation = consul
+                        .get_latest(&path)
+                        .await?
+                        .and_then(|entry| holder::<R>(key, &entry))
+                        .map(Box::new);
+                    return Err(StoreError::Busy {
+                        key: key.clone().into(),
+                        operation,
+                    });
+                }
+                Next::Again(_, adopt) => {
+                    // Refused for a reason that is gone already, or for somebody's lock delay.
+                    adopted = adopt;
+                    tokio::time::sleep(left.min(Duration::from_millis(200))).await;
+                }
+                Next::Wait { index, operation } => {
+                    let by = operation
+                        .as_ref()
+                        .map(ToString::to_string)
+                        .unwrap_or_default();
+                    let noun = key.clone().into().noun();
+                    info!(%key, noun, by, "waiting for another operation to end");
+                    consul
+                        .get_changed(&path, index, left.min(LONGEST_QUERY))
+                        .await?;
+                }
+            }
+        }
+    }
+
+    /// The record in this version; `None` where it is in another one, which refuses the operation.
+    async fn in_version<R: Recorded>(
+        &self,
+        key: &R::Key,
+        version: Version,
+    ) -> Result<Option<R>, StoreError> {
+        let entry = self.inner.consul.get_latest(&self.place::<R>(key)).await?;
+        let found = entry
+            .filter(|entry| Version::of(0, &entry.value).digest == version.digest)
+            .map(|entry| stored::<R>(key, &entry));
+        Ok(found.transpose()?.map(|found| found.record))
+    }
+
+    /// A record with what has to be kept in mind of the one before.
+    pub(super) fn after<R: Recorded>(
+        &self,
+        key: &R::Key,
+        record: R,
+        before: &R,
+    ) -> Result<R, StoreError> {
+        record
+            .following(before)
+            .map_err(|reason| StoreError::Corrupt {
+                key: key.clone().into(),
+                path: self.place::<R>(key),
+                reason,
+            })
+    }
+
+    /// Writes the outcome and gives the lock back.
+    pub(super) async fn write<R: Recorded>(
+        &self,
+        held: &Held<R>,
+        record: &R,
+    ) -> Result<Version, StoreError> {
+        let value = encode(record);
+        let version = |index| Version::of(index, &value);
+        self.conclude(held, Outcome::Write(value.clone()))
+            .await
+            .map(version)
+    }
+
+    /// Deletes the record, and the lock with it.
+    pub(super) async fn delete<R: Recorded>(&self, held: &Held<R>) -> Result<(), StoreError> {
+        self.conclude(held, Outcome::Delete).await.map(|_| ())
+    }
+
+    /// Ends an operation. Gives the record's new index.
+    async fn conclude<R: Recorded>(
+        &self,
+        held: &Held<R>,
+        outcome: Outcome,
+    ) -> Result<u64, StoreError> {
+        let consul = &self.inner.consul;
+        let (key, session) = (held.path.as_str(), held.session.id.as_str());
+        let (mut index, mut locked) = (held.index, true);
+        // The second round is for a lock that expired. A third: it expired just in between.
+        for _ in 0..3 {
+            let ops = match (&outcome, locked) {
+                (Outcome::Write(value), true) => {
+                    vec![
+                        Op::CheckIndex { key, index },
+                        Op::Unlock {
+                            key,
+                            value,
+                            session,
+                        },
+                    ]
+                }
+                (Outcome::Write(value), false) => vec![Op::Cas { key, value, index }],
+                (Outcome::Delete, true) => {
+                    vec![
+                        Op::CheckSession { key, session },
+                        Op::DeleteCas { key, index },
+                    ]
+                }
+                (Outcome::Delete, false) => vec![Op::DeleteCas { key, index }],
+            };
+            fits(held.key.clone().into(), &ops)?;
+            let lost_answer = match consul.txn(&ops).await {
+                Ok(entries) => return Ok(entries.last().map_or(0, |entry| entry.modify_index)),
+                Err(TxnError::Refused(_)) => None,
+                Err(TxnError::Http(error)) if error.may_have_been_done() => Some(error),
+                Err(TxnError::Http(error)) => return Err(error.into()),
+            };
+            match (consul.get_latest(key).await, &outcome, lost_answer) {
+                (Ok(Some(entry)), Outcome::Write(value), _)
+                    if entry.value == *value && entry.session.is_none() =>
+                {
+                    return Ok(entry.modify_index);
+                }
+                (Ok(None), Outcome::Delete, Some(_)) => return Ok(0),
+                (_, _, Some(error)) | (Err(error), _, None) => return Err(error.into()),
+                (Ok(Some(entry)), _, None) if entry.value == held.value => {
+                    // Still the intent, so nobody else was here; only the lock may have gone.
+                    index = entry.modify_index;
+                    locked = entry.session.is_some();
+                }
+                (Ok(_), _, None) => break,
+            }
+        }
+        Err(StoreError::Lost {
+            key: held.key.clone().into(),
+        })
+    }
+
+    /// This operation, for the record.
+    fn operation(&self, session: &Session) -> Operation {
+        let count = self.inner.operations.fetch_add(1, Ordering::Relaxed) + 1;
+        Operation {
+            id: format!("{}/{count}", session.id),
+            started_at: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+            host: gethostname::gethostname().to_string_lossy().into_owned(),
+            pid: std::process::id(),
+        }
+    }
+}
+
+/// Looks at what refused a begin.
+fn next<R: Recorded>(
+    key: &R::Key,
+    expect: Expect,
+    adopted: Option<R>,
+    entry: Option<Entry>,
+) -> Result<Next<R>, StoreError> {
+    let changed = |revision| StoreError::Changed {
+        key: key.clone().into(),
+        revision,
+    };
+    let (version, entry) = match (expect, entry) {
+        (Expect::Absent, None) => return Ok(Next::Again(expect, None)),
+        (Expect::Version(_), None) => return Err(changed(None)),
+        (Expect::Absent, Some(entry)) => (None, entry),
+        (Expect::Version(version), Some(entry)) => (Some(version), entry),
+    };
+    let found = stored::<R>(key, &entry)?;
+    if version.is_some_and(|version| version.digest != found.version.digest) {
+        return Err(changed(Some(found.record.revision())));
+    }
+    if found.locked {
+        return Ok(Next::Wait {
+            index: entry.modify_index,
+            operation: found.record.operation().cloned(),
+        });
+    }
+    if version.is_some() {
+        // Only the lock changed: that of an operation that crashed has expired.
+        return Ok(Next::Again(Expect::Version(found.version), adopted));
+    }
+    if found.record.adoptable() {
+        return Ok(Next::Again(
+            Expect::Version(found.version),
+            Some(found.record),
+        ));
+    }
+    Err(StoreError::Exists {
+        key: key.clone().into(),
+        phase: found.record.phase(),
+    })
+}
+
+fn holder<R: Recorded>(key: &R::Key, entry: &Entry) -> Option<Operation> {
+    decode::<R>(key, &entry.key, &entry.value)
+        .ok()?
+        .operation()
+        .cloned()
+}
+
+fn fits(key: Key, ops: &[Op<'_>]) -> Result<(), StoreError> {
+    let size = encode_txn(ops).len();
+    if size > LARGEST {
+        Err(StoreError::TooLarge { key, size })
+    } else {
+        Ok(())
+    }
+}
