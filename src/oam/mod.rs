@@ -14,6 +14,7 @@ pub mod limits;
 mod node;
 mod path;
 mod problem;
+pub mod text;
 pub mod units;
 pub mod validate;
 
