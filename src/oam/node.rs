@@ -65,6 +65,16 @@ impl Node {
         matches!(self, Self::Unknown)
     }
 
+    /// Whether neither this value nor anything inside it is unknown.
+    pub fn is_wholly_known(&self) -> bool {
+        match self {
+            Self::Unknown => false,
+            Self::List(items) => items.iter().all(Self::is_wholly_known),
+            Self::Map(entries) => entries.values().all(Self::is_wholly_known),
+            _ => true,
+        }
+    }
+
     /// The JSON of the same shape; unknown is null, and so is left out.
     pub fn to_json(&self) -> serde_json::Value {
         use serde_json::Value;

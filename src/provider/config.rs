@@ -1,10 +1,14 @@
 //! The provider block: where Nomad and Consul are, and how to speak to them.
 
+use std::collections::BTreeMap;
+
 use crate::http::{Endpoint, Secret, Server, Settings, SettingsError};
+use crate::oam::form;
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
 use crate::protocol::path::AttributePath;
 use crate::protocol::schema::{Attribute, Block, BlockNesting, Mode, NestedBlock, Schema};
 use crate::protocol::value::{Type, Value};
+use crate::translate::Place;
 
 /// The first part of every key, unless the configuration says otherwise.
 const KEY_PREFIX: &str = "oam";
@@ -18,6 +22,17 @@ pub struct Config {
     pub consul: Endpoint,
     /// The first part of every key in Consul.
     pub key_prefix: String,
+    /// Further clusters by name.
+    pub clusters: BTreeMap<String, Cluster>,
+}
+
+/// A further cluster that components may name.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    /// How to reach its Nomad, where it is not through the one that the block `nomad` names.
+    pub endpoint: Option<Endpoint>,
+    /// Where jobs go there.
+    pub place: Place,
 }
 
 /// Terraform's types for the attributes of either block.
@@ -56,6 +71,13 @@ const CONSUL: &[Row] = &[
         "First part of every key in Consul's KV store; `oam` otherwise.",
     ),
 ];
+
+const CLUSTER: &[Row] = &[(
+    "region",
+    Kind::Text,
+    "Region to send jobs to; the agent's own otherwise, or that of the block `nomad` where there is no \
+     `address`.",
+)];
 
 fn common(server: Server) -> Vec<(&'static str, Kind, String)> {
     let [address, token, ca, cert, key, name, verify] = match server {
@@ -176,9 +198,49 @@ pub fn schema() -> Schema {
             blocks: vec![
                 block(Server::Nomad, NOMAD, "The Nomad that runs the jobs."),
                 block(Server::Consul, CONSUL, "The Consul that keeps the records."),
+                cluster_block(),
             ],
             description: "Runs Open Application Model applications on Nomad.".to_owned(),
         },
+    }
+}
+
+/// The block of a further cluster: the settings of a Nomad, of which the environment sets none.
+fn cluster_block() -> NestedBlock {
+    let text = |name: &str, kind: Kind, doc: String| {
+        let doc = doc.split(" Environment:").next().unwrap_or_default().to_owned();
+        let doc = match name {
+            "address" => "URL of the HTTP API. Without one, the Nomad of the block `nomad` is asked, which \
+                          passes on what is for another region."
+                .to_owned(),
+            _ => doc,
+        };
+        let attribute = match kind {
+            Kind::Text => Attribute::new(name, Type::String, Mode::Optional, &doc),
+            Kind::Secret => Attribute::new(name, Type::String, Mode::Optional, &doc).sensitive(),
+            Kind::Flag => Attribute::new(name, Type::Bool, Mode::Optional, &doc),
+        };
+        attribute
+    };
+    let own = CLUSTER.iter().map(|(name, kind, doc)| (*name, *kind, (*doc).to_owned()));
+    let rows = common(Server::Nomad).into_iter().chain(own);
+    let mut attributes: Vec<_> = rows.map(|(name, kind, doc)| text(name, kind, doc)).collect();
+    attributes.push(Attribute::new(
+        "datacenters",
+        Type::List(Box::new(Type::String)),
+        Mode::Optional,
+        "Datacenters to use there, or patterns of them; all otherwise.",
+    ));
+    NestedBlock {
+        name: "cluster".to_owned(),
+        block: Block {
+            attributes,
+            blocks: Vec::new(),
+            description: "A further Nomad that components may name in `target_clusters`. The label is its \
+                          name."
+                .to_owned(),
+        },
+        nesting: BlockNesting::Map,
     }
 }
 
@@ -191,11 +253,22 @@ pub fn read(
     config: &Value,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Option<Config>, Diagnostics> {
-    let nomad = endpoint(Server::Nomad, config, env);
-    let consul = endpoint(Server::Consul, config, env);
+    let block = |server: Server| {
+        let path = AttributePath::new(server.block());
+        endpoint(server, config.get(server.block()), &path, env)
+    };
+    let (nomad, consul) = (block(Server::Nomad), block(Server::Consul));
     let key_prefix = key_prefix(config);
+    let mut clusters = BTreeMap::new();
+    let mut errors = Vec::new();
+    for (name, block) in config.get("cluster").as_map().into_iter().flatten() {
+        match cluster(name, block) {
+            Ok(cluster) => drop(clusters.insert(name.clone(), cluster)),
+            Err(error) => errors.push(error),
+        }
+    }
     match (nomad, consul, key_prefix) {
-        (Ok(nomad), Ok(consul), Ok(key_prefix)) => {
+        (Ok(nomad), Ok(consul), Ok(key_prefix)) if errors.is_empty() => {
             if !config.is_wholly_known() {
                 return Ok(None);
             }
@@ -203,21 +276,51 @@ pub fn read(
                 nomad,
                 consul,
                 key_prefix,
+                clusters,
             }))
         }
         (nomad, consul, key_prefix) => {
-            let errors = [nomad.err(), consul.err(), key_prefix.err()];
-            Err(errors.into_iter().flatten().collect())
+            errors.extend([nomad.err(), consul.err(), key_prefix.err()].into_iter().flatten());
+            Err(errors)
         }
     }
 }
 
+/// A further cluster. The environment is about the provider's own servers.
+fn cluster(name: &str, block: &Value) -> Result<Cluster, Diagnostic> {
+    let path = AttributePath::new("cluster").key(name);
+    if !form::is_label(name) {
+        let detail = format!("{} is how components name it.", form::LABEL.how);
+        let summary = format!("{name:?} is not a name of a cluster");
+        return Err(Diagnostic::error(summary, detail).at(path));
+    }
+    let endpoint = match block.get("address") {
+        Value::Null => None,
+        _ => Some(endpoint(Server::Nomad, block, &path, &|_| None)?),
+    };
+    let datacenters = block.get("datacenters").as_list().unwrap_or_default();
+    let datacenters: Vec<_> = datacenters
+        .iter()
+        .filter_map(|name| name.as_str().map(str::to_owned))
+        .collect();
+    Ok(Cluster {
+        endpoint,
+        place: Place {
+            region: block.get("region").as_str().map(str::to_owned),
+            datacenters: match datacenters.is_empty() {
+                true => vec!["*".to_owned()],
+                false => datacenters,
+            },
+        },
+    })
+}
+
 fn endpoint(
     server: Server,
-    config: &Value,
+    block: &Value,
+    path: &AttributePath,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Endpoint, Diagnostic> {
-    let block = config.get(server.block());
     // An unknown value counts as unset here: what is known is checked all the same.
     let text = |name: &str| block.get(name).as_str().map(str::to_owned);
     let mut settings = Settings {
@@ -251,8 +354,7 @@ fn endpoint(
             summary,
             detail,
         } = error;
-        let path = AttributePath::new(server.block()).attribute(field);
-        Diagnostic::error(summary, detail).at(path)
+        Diagnostic::error(summary, detail).at(path.clone().attribute(field))
     })
 }
 

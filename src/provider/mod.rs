@@ -7,18 +7,23 @@
 pub mod application;
 pub mod config;
 pub mod convert;
+pub mod planned;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 
+use crate::http::Endpoint;
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
 use crate::protocol::path::AttributePath;
 use crate::protocol::resource::{self, Resource};
 use crate::protocol::schema::Schema;
 use crate::protocol::value::Value;
 use crate::store::Store;
+use crate::translate::Place;
 use crate::{consul, nomad};
+use planned::{Planned, PlannedScopes};
 
 /// The provider's source, as a configuration names it: in whatever registry is the host's own.
 pub const SOURCE: &str = "oam/oam";
@@ -33,7 +38,10 @@ pub struct OamProvider {
 
 /// What the provider block has led to; shared with every resource.
 #[derive(Default)]
-pub struct Servers(RwLock<State>);
+pub struct Servers {
+    state: RwLock<State>,
+    planned: PlannedScopes,
+}
 
 #[derive(Clone, Default)]
 enum State {
@@ -55,12 +63,42 @@ pub struct Clients {
     pub namespace: String,
     /// The region of every job, where it is not the agent's own.
     pub region: Option<String>,
+    /// Further clusters by name.
+    pub clusters: BTreeMap<String, Cluster>,
+}
+
+/// A further Nomad that components may name.
+pub struct Cluster {
+    /// Runs the jobs there.
+    pub nomad: nomad::Client,
+    /// Where there.
+    pub place: Place,
+}
+
+impl Clients {
+    /// The Nomad of a cluster, or the provider's own.
+    ///
+    /// # Errors
+    /// Where the provider block has no such cluster.
+    pub fn nomad_of(&self, cluster: Option<&str>) -> Result<&nomad::Client, Diagnostic> {
+        let Some(name) = cluster else {
+            return Ok(&self.nomad);
+        };
+        let cluster = self.clusters.get(name).ok_or_else(|| {
+            Diagnostic::error(
+                format!("Unknown cluster {name:?}"),
+                "A job is there, and the provider block has no `cluster` block of that name any more. \
+                 Add it again, so that the job can be looked after.",
+            )
+        })?;
+        Ok(&cluster.nomad)
+    }
 }
 
 impl Servers {
     /// The clients, or `None` while the provider block is not wholly known.
     pub fn known(&self) -> Option<Arc<Clients>> {
-        match &*self.0.read().unwrap_or_else(PoisonError::into_inner) {
+        match &*self.state.read().unwrap_or_else(PoisonError::into_inner) {
             State::Ready(clients) => Some(Arc::clone(clients)),
             State::Unconfigured | State::Unknown => None,
         }
@@ -80,8 +118,20 @@ impl Servers {
         })
     }
 
+    /// What the plan that is being made does to a scope.
+    pub fn planned(&self, id: &str) -> Option<Planned> {
+        self.planned.get(id)
+    }
+
+    /// Notes what the plan that is being made does to a scope.
+    pub fn plan(&self, id: &str, planned: Planned) {
+        self.planned.set(id, planned);
+    }
+
     fn set(&self, state: State) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = state;
+        // Whatever was planned before belongs to another run.
+        self.planned.clear();
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
     }
 }
 
@@ -131,11 +181,22 @@ impl resource::Provider for OamProvider {
                 return vec![Diagnostic::error(error.summary, error.detail).at(path)];
             }
         };
+        let clusters = config.clusters.into_iter().map(|(name, cluster)| {
+            let endpoint = cluster.endpoint.unwrap_or_else(|| Endpoint {
+                region: cluster.place.region.clone(),
+                ..config.nomad.clone()
+            });
+            let nomad = nomad::Client::new(endpoint);
+            let place = cluster.place;
+            (name, Cluster { nomad, place })
+        });
+        let clusters = clusters.collect();
         self.servers.set(State::Ready(Arc::new(Clients {
             nomad: nomad::Client::new(config.nomad),
             store,
             namespace: namespace.unwrap_or_else(|| "default".to_owned()),
             region,
+            clusters,
         })));
         Vec::new()
     }

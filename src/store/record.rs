@@ -79,8 +79,11 @@ pub struct Record {
     pub phase: Phase,
     /// The application as a portable OAM document.
     pub document: Value,
-    /// The jobs by component.
+    /// The jobs by component, and `@` and the cluster where a job is in one of several.
     pub jobs: BTreeMap<String, JobRecord>,
+    /// The properties of the scopes that the document refers to, by ID, as the jobs have them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub applied_scopes: BTreeMap<String, Value>,
     /// Scopes that the record before used and this document does not: the jobs may still be in
     /// them. Written by the store while the phase is not settled.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]

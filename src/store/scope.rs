@@ -186,7 +186,8 @@ impl From<ScopeKey> for Key {
     }
 }
 
-/// The scopes that a document refers to, by `spec.scopes[].scopeRef`.
+/// The scopes that a document refers to, by `spec.scopes[].scopeRef`. One with `properties` is written in
+/// the document, and is nobody else's.
 ///
 /// # Errors
 /// What is no reference to a scope. A document that has one is not to be taken for one that uses
@@ -205,7 +206,8 @@ pub(super) fn of_document(document: &Value) -> Result<BTreeSet<ScopeKey>, String
             .find(|it| it.document_kind() == kind)?;
         ScopeKey::parse(&format!("{kind}/{}", text("name")?)).ok()
     };
-    let scopes = scopes.iter().map(|scope| {
+    let elsewhere = scopes.iter().filter(|scope| scope.get("properties").is_none());
+    let scopes = elsewhere.map(|scope| {
         read(scope).ok_or_else(|| format!("in its `spec.scopes`, {scope} refers to no known scope"))
     });
     scopes.collect()
@@ -257,6 +259,10 @@ mod tests {
             scope("networkscope.nomad.oam.dev", json!("mesh")),
             scope("nodepool.nomad.oam.dev", json!("gpu")),
             scope("nodepool.nomad.oam.dev", json!("gpu")),
+            json!({
+                "scopeRef": { "kind": "networkscope.nomad.oam.dev", "name": "own" },
+                "properties": {},
+            }),
         ])));
         let ids: Vec<_> = found.unwrap().iter().map(ToString::to_string).collect();
         assert_eq!(ids, ["network/mesh", "node-pool/gpu", "namespace/team"]);

@@ -13,18 +13,20 @@ use tokio_util::sync::CancellationToken;
 
 use super::config::{self, Operation};
 use super::private::{Private, Seen};
-use super::purge::Purge;
+use super::purge::{JobRef, Purge};
 use super::{failure, plan, purge};
 use crate::nomad::watch::{self, Healthy};
 use crate::nomad::{self, Enforce, Registered};
-use crate::oam;
+use crate::oam::{self, Node};
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics, has_error};
 use crate::protocol::path::AttributePath;
 use crate::protocol::resource::{ApplyRequest, ApplyResponse, Context};
 use crate::protocol::value::Value;
 use crate::provider::Clients;
-use crate::store::{ApplicationKey, Expect, FORMAT, Held, JobRecord, Phase, Record, Version};
-use crate::translate::{self, Target, Translation};
+use crate::store::{
+    ApplicationKey, Expect, FORMAT, Held, JobRecord, Phase, Record, ScopeKey, Version,
+};
+use crate::translate::{self, Translation};
 
 /// Makes a planned application true and waits until it is healthy.
 pub async fn apply(clients: &Clients, cx: &Context, request: ApplyRequest) -> ApplyResponse {
@@ -42,6 +44,11 @@ pub async fn apply(clients: &Clients, cx: &Context, request: ApplyRequest) -> Ap
             diagnostics: Vec::new(),
         };
     }
+    let (planned, scopes) = match scopes_of(clients, &request.planned).await {
+        Ok(found) => found,
+        Err(diagnostics) => return unchanged(request, diagnostics),
+    };
+    let request = ApplyRequest { planned, ..request };
     let work = match Work::new(clients, &request) {
         Ok(work) => work,
         Err(diagnostics) => return unchanged(request, diagnostics),
@@ -49,7 +56,9 @@ pub async fn apply(clients: &Clients, cx: &Context, request: ApplyRequest) -> Ap
     let Some(expect) = work.expect() else {
         return unchanged(request, vec![failure::not_refreshed()]);
     };
-    let begun = clients.store.begin(&work.key, expect, work.intent(), &[]);
+    let begun = clients
+        .store
+        .begin(&work.key, expect, work.intent(), &scopes);
     match cx.cancel.run_until_cancelled(begun).await {
         Some(Ok(held)) => work.carry_out(clients, cx, held).await,
         Some(Err(error)) => unchanged(request, vec![failure::store(&error)]),
@@ -65,19 +74,65 @@ fn unchanged(request: ApplyRequest, diagnostics: Diagnostics) -> ApplyResponse {
     }
 }
 
+/// The scopes that the application refers to, each in the version that was read: they must be as planned.
+/// What was not known of them then is in the plan that is given back.
+async fn scopes_of(
+    clients: &Clients,
+    planned: &Value,
+) -> Result<(Value, Vec<(ScopeKey, Version)>), Diagnostics> {
+    let node = config::node(planned)?;
+    let mut read = Vec::new();
+    let mut applied = BTreeMap::new();
+    for id in oam::references(&node) {
+        let key = ScopeKey::parse(id)
+            .map_err(|reason| vec![Diagnostic::error("Unreadable scope ID", reason)])?;
+        let stored = clients.store.read_scope(&key).await;
+        let Some(stored) = stored.map_err(|error| vec![failure::store(&error)])? else {
+            return Err(vec![failure::no_scope(id)]);
+        };
+        let now = stored.record.properties.to_string();
+        let then = planned.get("applied_scopes").get(id).as_str();
+        if then.is_some_and(|then| !same_json(then, &now)) {
+            return Err(vec![failure::scope_changed(id)]);
+        }
+        applied.insert(id.to_owned(), Value::from(now));
+        read.push((key, stored.version));
+    }
+    let mut planned = planned.clone();
+    if let Some(entries) = planned.as_map_mut() {
+        entries.insert("applied_scopes".to_owned(), Value::Map(applied));
+    }
+    Ok((planned, read))
+}
+
+fn same_json(one: &str, other: &str) -> bool {
+    let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
+    one == other || read(one) == read(other)
+}
+
+/// The scopes in a state, as the record has them.
+pub fn applied_scopes(state: &Value) -> BTreeMap<String, serde_json::Value> {
+    let entries = state.get("applied_scopes").as_map().into_iter().flatten();
+    let entries = entries.filter_map(|(id, json)| {
+        let json = serde_json::from_str(json.as_str()?).ok()?;
+        Some((id.clone(), json))
+    });
+    entries.collect()
+}
+
 /// One apply, thought through before anything is touched.
 struct Work<'a> {
     prior: &'a Value,
     planned: &'a Value,
     private: Private,
     key: ApplicationKey,
-    target: Target,
+    node: Node,
     translations: Vec<Translation>,
-    /// Components whose job is to be written.
+    /// The jobs to be written, by key.
     writes: BTreeSet<String>,
-    /// Components whose job is to be purged, because they are no more or because Nomad cannot
-    /// turn one type of job into another.
-    purges: BTreeMap<String, String>,
+    /// The jobs to be purged, by key: because they are no more, or are elsewhere, or because Nomad
+    /// cannot turn one type of job into another.
+    purges: BTreeMap<String, JobRef>,
     deadline: Instant,
 }
 
@@ -112,25 +167,36 @@ impl<'a> Work<'a> {
             Value::Null => Private::default(),
             _ => Private::read(&request.private),
         };
+        let unknown = translate::unknown_clusters(&config::resolved(planned)?, &target);
+        if !unknown.is_empty() {
+            return Err(config::diagnostics(planned, &unknown));
+        }
         let mut writes = BTreeSet::new();
         let mut purges = BTreeMap::new();
+        let before = plan::translated(prior, &target);
         for translation in &mut translations {
-            let component = &translation.component;
-            let before = plan::translated(prior, component, &target);
-            let seen = private.jobs.get(component);
-            if before.as_ref() != Some(&translation.job) || seen.is_none_or(|seen| seen.drifted) {
-                writes.insert(component.clone());
+            let job_key = translation.key();
+            let before = before.get(&job_key);
+            let seen = private.jobs.get(&job_key);
+            if before != Some(&translation.job) || seen.is_none_or(|seen| seen.drifted) {
+                writes.insert(job_key.clone());
             }
             let Some(before) = before else { continue };
-            if !nomad_can_turn(&before, &translation.job) {
-                purges.insert(component.clone(), before.id);
+            if !nomad_can_turn(before, &translation.job) {
+                let old = JobRef {
+                    cluster: translation.cluster.clone(),
+                    namespace: before.namespace.clone(),
+                    id: before.id.clone(),
+                };
+                purges.insert(job_key, old);
             } else if let Some(seen) = seen {
-                keep_count(&before, &mut translation.job, seen);
+                keep_count(before, &mut translation.job, seen);
             }
         }
-        for (component, id) in jobs_of(prior, &key) {
-            if planned.get("component").get(&component).is_null() {
-                purges.insert(component, id);
+        for (job_key, job) in jobs_of(clients, prior, &key) {
+            let kept = translations.iter().any(|it| it.key() == job_key);
+            if !kept {
+                purges.insert(job_key, job);
             }
         }
         Ok(Self {
@@ -138,7 +204,7 @@ impl<'a> Work<'a> {
             planned,
             private,
             key,
-            target,
+            node: config::node(planned)?,
             translations,
             writes,
             purges,
@@ -164,18 +230,30 @@ impl<'a> Work<'a> {
     /// The record before Nomad is touched: the new document, and every job that may be there.
     fn intent(&self) -> Record {
         let mut jobs = BTreeMap::new();
-        let ids = self.translations.iter().map(|t| (&t.component, &t.job.id));
-        for (component, id) in self.purges.iter().chain(ids) {
-            jobs.insert(component.clone(), self.job_record(component, id, None));
+        for (key, job) in &self.purges {
+            let left = JobRecord {
+                id: job.id.clone(),
+                namespace: job.namespace.clone(),
+                version: None,
+                job_modify_index: None,
+            };
+            // One that goes elsewhere has the new place below, and so another key for the old one.
+            jobs.insert(format!("{key}{LEFT}"), left);
+        }
+        for translation in &self.translations {
+            let key = translation.key();
+            let moved = self.purges.get(&key).is_some_and(|old| old.namespace != translation.job.namespace);
+            if !moved {
+                jobs.remove(&format!("{key}{LEFT}"));
+            }
+            jobs.insert(key, self.job_record(translation, None));
         }
         self.record(Phase::Applying, jobs)
     }
 
     fn settled(&self, done: &Done) -> Record {
         let jobs = self.translations.iter().map(|translation| {
-            let component = &translation.component;
-            let job = self.job_record(component, &translation.job.id, Some(done));
-            (component.clone(), job)
+            (translation.key(), self.job_record(translation, Some(done)))
         });
         self.record(Phase::Settled, jobs.collect())
     }
@@ -185,20 +263,22 @@ impl<'a> Work<'a> {
             format: FORMAT,
             revision: self.revision(),
             phase,
-            document: oam::to_document(&config::node(self.planned)),
+            document: oam::to_document(&self.node),
             jobs,
+            applied_scopes: applied_scopes(self.planned),
             leaving: BTreeSet::new(),
             operation: None,
         }
     }
 
-    fn job_record(&self, component: &str, id: &str, done: Option<&Done>) -> JobRecord {
-        let version = done.and_then(|done| self.version(component, done));
+    fn job_record(&self, translation: &Translation, done: Option<&Done>) -> JobRecord {
+        let key = translation.key();
+        let version = done.and_then(|done| self.version(&key, done));
         JobRecord {
-            id: id.to_owned(),
-            namespace: self.target.namespace.clone(),
+            id: translation.job.id.clone(),
+            namespace: translation.job.namespace.clone(),
             version,
-            job_modify_index: done.and_then(|done| self.index(component, done)),
+            job_modify_index: done.and_then(|done| self.index(&key, done)),
         }
     }
 
@@ -253,9 +333,12 @@ impl<'a> Work<'a> {
 
     /// A creation that was interrupted may have left jobs of components that are no more.
     fn purge_what_is_no_more(&mut self, interrupted: &Record) {
-        for (component, job) in &interrupted.jobs {
-            if self.translations.iter().all(|t| t.component != *component) {
-                self.purges.insert(component.clone(), job.id.clone());
+        for (key, job) in &interrupted.jobs {
+            let ours = |it: &Translation| {
+                it.key() == *key && it.job.namespace == job.namespace && it.job.id == job.id
+            };
+            if !self.translations.iter().any(ours) {
+                self.purges.insert(key.clone(), job_ref(key, job));
             }
         }
     }
@@ -264,37 +347,36 @@ impl<'a> Work<'a> {
         let purge = Purge {
             clients,
             key: &self.key,
-            namespace: &self.target.namespace,
             cancel: &cx.cancel,
             deadline: self.deadline,
         };
         let purges = self
             .purges
             .iter()
-            .map(|(component, id)| async move { (component, purge.job(id).await) });
-        for (component, purged) in join_all(purges).await {
+            .map(|(key, job)| async move { (key, purge.job(job).await) });
+        for (key, purged) in join_all(purges).await {
             match purged {
                 Ok(warning) => {
-                    done.purged.insert(component.clone());
+                    done.purged.insert(key.clone());
                     done.diagnostics.extend(warning);
                 }
-                Err(diagnostic) => done.diagnostics.push(diagnostic.at(path(component))),
+                Err(diagnostic) => done.diagnostics.push(diagnostic.at(self.path(key))),
             }
         }
     }
 
     async fn write(&self, clients: &Clients, cx: &Context, done: &mut Done) {
         for translation in &self.translations {
-            let component = &translation.component;
-            if !self.writes.contains(component) {
+            let key = translation.key();
+            if !self.writes.contains(&key) {
                 continue;
             }
             if cx.cancel.is_cancelled() {
                 done.diagnostics.push(failure::cancelled());
                 return;
             }
-            let enforce = match self.private.jobs.get(component) {
-                Some(seen) if !done.purged.contains(component) => Enforce::Index(seen.index),
+            let enforce = match self.private.jobs.get(&key) {
+                Some(seen) if !done.purged.contains(&key) => Enforce::Index(seen.index),
                 _ => Enforce::New,
             };
             match self.register(clients, translation, enforce).await {
@@ -303,15 +385,24 @@ impl<'a> Work<'a> {
                     if let Some(warnings) = &registered.warnings {
                         let summary = format!("Nomad warns about the job {}", translation.job.id);
                         let warning = Diagnostic::warning(summary, warnings.clone());
-                        done.diagnostics.push(warning.at(path(component)));
+                        done.diagnostics.push(warning.at(self.path(&key)));
                     }
-                    done.written.insert(component.clone(), registered);
+                    done.written.insert(key, registered);
                 }
                 Err(diagnostic) => {
-                    done.diagnostics.push(diagnostic.at(path(component)));
+                    done.diagnostics.push(diagnostic.at(self.path(&key)));
                     return;
                 }
             }
+        }
+    }
+
+    /// The block of a job, or the manifest.
+    fn path(&self, key: &str) -> AttributePath {
+        let (component, _) = translate::split_key(key);
+        match self.planned.get("manifest") {
+            Value::Null => AttributePath::new("component").key(component),
+            _ => AttributePath::new("manifest"),
         }
     }
 
@@ -324,14 +415,15 @@ impl<'a> Work<'a> {
         enforce: Enforce,
     ) -> Result<Registered, Diagnostic> {
         let job = &translation.job;
-        let error = match clients.nomad.register(&job.namespace, job, enforce).await {
+        let nomad = clients.nomad_of(translation.cluster.as_deref())?;
+        let error = match nomad.register(&job.namespace, job, enforce).await {
             Ok(registered) => return Ok(registered),
             Err(error) => error,
         };
         if !error.is_conflict() {
             return Err(failure::nomad(&error));
         }
-        let found = clients.nomad.job(&self.target.namespace, &job.id).await;
+        let found = nomad.job(&job.namespace, &job.id).await;
         let Some(live) = found.map_err(|error| failure::nomad(&error))? else {
             return Err(failure::job_changed(&job.id));
         };
@@ -345,8 +437,7 @@ impl<'a> Work<'a> {
             job = job.id,
             "the job is already there and this application's: taking it over"
         );
-        let registered = clients
-            .nomad
+        let registered = nomad
             .register(&job.namespace, job, Enforce::Index(live.job_modify_index))
             .await;
         registered.map_err(|error| match error.is_conflict() {
@@ -363,15 +454,15 @@ impl<'a> Work<'a> {
             .as_str()
             .is_some_and(|status| status != "settled");
         let waits = self.translations.iter().filter_map(|translation| {
-            let registered = done.written.get(&translation.component);
+            let registered = done.written.get(&translation.key());
             (registered.is_some() || again)
                 .then(|| self.wait_for(clients, &cx.cancel, translation, registered))
         });
         let results = join_all(waits).await;
-        for (component, result) in results {
+        for (key, result) in results {
             match result {
-                Ok(healthy) => drop(done.healthy.insert(component, healthy)),
-                Err(diagnostic) => done.diagnostics.push(diagnostic.at(path(&component))),
+                Ok(healthy) => drop(done.healthy.insert(key, healthy)),
+                Err(diagnostic) => done.diagnostics.push(diagnostic.at(self.path(&key))),
             }
         }
     }
@@ -384,21 +475,24 @@ impl<'a> Work<'a> {
         registered: Option<&Registered>,
     ) -> (String, Result<Healthy, Diagnostic>) {
         let job = &translation.job;
-        let namespace = &self.target.namespace;
+        let namespace = &job.namespace;
+        let nomad = match clients.nomad_of(translation.cluster.as_deref()) {
+            Ok(nomad) => nomad,
+            Err(diagnostic) => return (translation.key(), Err(diagnostic)),
+        };
         let progress = |progress: watch::Progress| {
             tracing::info!(job = job.id, "{progress}");
         };
         let healthy = async {
-            let nomad = &clients.nomad;
             let healthy =
                 watch::until_healthy(nomad, namespace, &job.id, registered, cancel, progress);
             healthy.await.map_err(|error| failure::unhealthy(&error))
         };
         let result = match timeout_at(self.deadline, healthy).await {
             Ok(result) => result,
-            Err(_) => Err(too_late(clients, namespace, &job.id).await),
+            Err(_) => Err(too_late(nomad, namespace, &job.id).await),
         };
-        (translation.component.clone(), result)
+        (translation.key(), result)
     }
 
     async fn settle(self, clients: &Clients, held: Held, mut done: Done) -> ApplyResponse {
@@ -445,34 +539,44 @@ impl<'a> Work<'a> {
         let mut jobs = BTreeMap::new();
         let mut components = BTreeMap::new();
         for translation in &self.translations {
+            let key = translation.key();
             let component = &translation.component;
-            let written = done.written.contains_key(component);
-            let as_planned = written || !self.writes.contains(component);
+            let written = done.written.contains_key(&key);
+            let as_planned = written || !self.writes.contains(&key);
             let source = if as_planned { self.planned } else { self.prior };
             let value = source.get("component").get(component);
-            if value.is_null() || done.purged.contains(component) && !written {
+            let purged = done.purged.contains(&key) && !written;
+            let known = as_planned || !self.prior.get("jobs").get(&key).is_null();
+            if purged || !known {
                 continue;
             }
-            components.insert(component.clone(), value.clone());
-            jobs.insert(component.clone(), self.job(translation, as_planned, &done));
-            let before = self.private.jobs.get(component);
+            if !value.is_null() {
+                // Of several jobs of a component, one that is not as planned tells.
+                match as_planned {
+                    true => drop(components.entry(component.clone()).or_insert_with(|| value.clone())),
+                    false => drop(components.insert(component.clone(), value.clone())),
+                }
+            }
+            jobs.insert(key.clone(), self.job(translation, as_planned, &done));
+            let before = self.private.jobs.get(&key);
             let seen = Seen {
-                index: self.index(component, &done).unwrap_or_default(),
+                index: self.index(&key, &done).unwrap_or_default(),
                 drifted: !as_planned && before.is_some_and(|seen| seen.drifted),
                 scaled: before.and_then(|seen| seen.scaled),
             };
-            private.jobs.insert(component.clone(), seen);
+            private.jobs.insert(key, seen);
         }
-        for component in self.purges.keys() {
+        for key in self.purges.keys() {
+            let (component, _) = translate::split_key(key);
             let kept = self.prior.get("component").get(component);
-            let gone = done.purged.contains(component) || components.contains_key(component);
-            if !gone && !kept.is_null() {
-                components.insert(component.clone(), kept.clone());
-                jobs.insert(
-                    component.clone(),
-                    self.prior.get("jobs").get(component).clone(),
-                );
+            let gone = done.purged.contains(key) || jobs.contains_key(key);
+            if gone {
+                continue;
             }
+            if !kept.is_null() {
+                components.entry(component.to_owned()).or_insert_with(|| kept.clone());
+            }
+            jobs.insert(key.clone(), self.prior.get("jobs").get(key).clone());
         }
         if let Some(entries) = state.as_map_mut() {
             entries.insert("component".to_owned(), Value::Map(components));
@@ -487,11 +591,12 @@ impl<'a> Work<'a> {
     }
 
     fn job(&self, translation: &Translation, as_planned: bool, done: &Done) -> Value {
+        let key = translation.key();
         if !as_planned {
-            return self.prior.get("jobs").get(&translation.component).clone();
+            return self.prior.get("jobs").get(&key).clone();
         }
         let job = &translation.job;
-        let version = self.version(&translation.component, done);
+        let version = self.version(&key, done);
         let version = version.and_then(|version| i64::try_from(version).ok());
         Value::from([
             ("id", job.id.as_str().into()),
@@ -504,31 +609,60 @@ impl<'a> Work<'a> {
 }
 
 /// Why a job is not healthy when the time is up. Finding out has a time of its own.
-async fn too_late(clients: &Clients, namespace: &str, id: &str) -> Diagnostic {
+async fn too_late(nomad: &nomad::Client, namespace: &str, id: &str) -> Diagnostic {
     let limit = Instant::now() + Duration::from_secs(10);
-    let diagnosis = watch::diagnose(&clients.nomad, namespace, id);
+    let diagnosis = watch::diagnose(nomad, namespace, id);
     let diagnosis = timeout_at(limit, diagnosis).await;
     let diagnosis = diagnosis.ok().and_then(Result::ok).unwrap_or_default();
     failure::unhealthy(&watch::Failure::timed_out(namespace, id, diagnosis))
 }
 
-/// The jobs that a state knows of, by component. `jobs` can name one that no block stands for: one
-/// that an interrupted apply was to purge.
-pub fn jobs_of(state: &Value, key: &ApplicationKey) -> BTreeMap<String, String> {
-    let components = state.get("component").as_map().into_iter().flatten();
-    let jobs = state.get("jobs").as_map().into_iter().flatten();
-    let id = |component: &String| {
-        let id = state.get("jobs").get(component).get("id").as_str();
-        id.map_or_else(|| oam::job_id(key.name(), component), str::to_owned)
-    };
-    components
-        .chain(jobs)
-        .map(|(component, _)| (component.clone(), id(component)))
-        .collect()
+/// What stands after the key of a job that is left for another place, in an intent.
+const LEFT: &str = "!left";
+
+/// The job of a record.
+pub fn job_ref(key: &str, job: &JobRecord) -> JobRef {
+    let (_, cluster) = translate::split_key(key.strip_suffix(LEFT).unwrap_or(key));
+    JobRef {
+        cluster: cluster.map(str::to_owned),
+        namespace: job.namespace.clone(),
+        id: job.id.clone(),
+    }
 }
 
-fn path(component: &str) -> AttributePath {
-    AttributePath::new("component").key(component)
+/// The jobs that a state knows of, by key. `jobs` can name one that no component stands for: one that an
+/// interrupted apply was to purge.
+pub fn jobs_of(
+    clients: &Clients,
+    state: &Value,
+    key: &ApplicationKey,
+) -> BTreeMap<String, JobRef> {
+    let target = config::target(clients, key.tenant());
+    let translated = plan::translated(state, &target);
+    let mut all: BTreeMap<_, _> = translated
+        .into_iter()
+        .map(|(job_key, job)| {
+            let (_, cluster) = translate::split_key(&job_key);
+            let job = JobRef {
+                cluster: cluster.map(str::to_owned),
+                namespace: job.namespace,
+                id: job.id,
+            };
+            (job_key, job)
+        })
+        .collect();
+    for (job_key, job) in state.get("jobs").as_map().into_iter().flatten() {
+        let (component, cluster) = translate::split_key(job_key.strip_suffix(LEFT).unwrap_or(job_key));
+        let id = job.get("id").as_str();
+        let namespace = job.get("namespace").as_str().unwrap_or(&target.namespace);
+        let job = JobRef {
+            cluster: cluster.map(str::to_owned),
+            namespace: namespace.to_owned(),
+            id: id.map_or_else(|| oam::job_id(key.name(), component), str::to_owned),
+        };
+        all.insert(job_key.clone(), job);
+    }
+    all
 }
 
 /// An update that is about something else leaves an autoscaler's count alone.
@@ -550,8 +684,9 @@ fn keep_count(before: &nomad::job::Job, job: &mut nomad::job::Job, seen: &Seen) 
     }
 }
 
-/// Nomad refuses to change the type of a job, or to make a periodic one of one that is not
+/// A job of another namespace is another job, and Nomad refuses to change the type of a job, or to make a periodic one of one that is not
 /// (`validateJobUpdate` in its `nomad/job_endpoint.go`).
 fn nomad_can_turn(before: &nomad::job::Job, after: &nomad::job::Job) -> bool {
-    before.job_type == after.job_type && before.periodic.is_some() == after.periodic.is_some()
+    before.namespace == after.namespace
+        && before.job_type == after.job_type && before.periodic.is_some() == after.periodic.is_some()
 }

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::schema::COMPUTED;
-use crate::oam::{self, Application, Node};
+use crate::oam::manifest::{Fault, Manifest};
+use crate::oam::{self, Application, Node, Problem};
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
 use crate::protocol::path::AttributePath;
 use crate::protocol::value::Value;
 use crate::provider::{Clients, convert};
+use crate::scopes;
 use crate::store::{ApplicationKey, DEFAULT_TENANT};
 use crate::translate::Target;
 
@@ -23,20 +25,83 @@ pub enum Operation {
     Delete,
 }
 
-/// The model's part of a value, in the normal form.
-pub fn node(value: &Value) -> Node {
+/// The application in a value, in the normal form: of its blocks or of its manifest. The scopes that it
+/// refers to are not in it.
+///
+/// # Errors
+/// One diagnostic for each fault of a manifest.
+pub fn node(value: &Value) -> Result<Node, Diagnostics> {
+    match value.get("manifest") {
+        Value::Null => Ok(blocks(value)),
+        Value::String(text) => Ok(manifest(value, text)?.node),
+        _ => {
+            let unknown = ["name", "component"].map(|name| (name.to_owned(), Node::Unknown));
+            let tenant = convert::to_node(value.get("tenant"));
+            let all = unknown.into_iter().chain([("tenant".to_owned(), tenant)]);
+            Ok(Node::Map(all.collect()))
+        }
+    }
+}
+
+/// The application that blocks and attributes say.
+fn blocks(value: &Value) -> Node {
     let mut node = convert::to_node(value);
     if let Node::Map(entries) = &mut node {
-        for name in COMPUTED.iter().chain(&["timeouts"]) {
+        for name in COMPUTED.iter().chain(&["timeouts", "manifest"]) {
             entries.remove(*name);
         }
     }
     node
 }
 
-/// Whether two values say the same of the application.
+fn manifest(value: &Value, text: &str) -> Result<Manifest, Diagnostics> {
+    let faults = |faults: Vec<Fault>| faults.into_iter().map(fault).collect::<Diagnostics>();
+    let mut manifest = oam::manifest::read(text).map_err(faults)?;
+    if let (Node::Map(entries), Value::String(tenant)) = (&mut manifest.node, value.get("tenant")) {
+        entries.insert("tenant".to_owned(), Node::String(tenant.clone()));
+    }
+    Ok(manifest)
+}
+
+fn fault(fault: Fault) -> Diagnostic {
+    let place = match fault.place.as_str() {
+        "" => String::new(),
+        place => format!(", at `{place}`"),
+    };
+    Diagnostic::error(
+        fault.summary,
+        format!("In the manifest, {}{place}: {}", fault.location, fault.detail),
+    )
+    .at(AttributePath::new("manifest"))
+}
+
+/// The application in a value with the scopes that it refers to, as the value has applied them or
+/// will.
+///
+/// # Errors
+/// As of [`node`].
+pub fn resolved(value: &Value) -> Result<Node, Diagnostics> {
+    Ok(oam::resolve(&node(value)?, &applied_scopes(value)))
+}
+
+/// The scopes that a value says are applied, by ID.
+fn applied_scopes(value: &Value) -> BTreeMap<String, Node> {
+    let entries = value.get("applied_scopes").as_map().into_iter().flatten();
+    let scope = |(id, properties): (&String, &Value)| {
+        let (definition, _) = scopes::split(id)?;
+        let properties = serde_json::from_str(properties.as_str()?).ok()?;
+        let node = oam::scope_from_properties(definition, &properties).ok()?;
+        Some((id.clone(), node))
+    };
+    entries.filter_map(scope).collect()
+}
+
+/// Whether two values say the same of the application and of its scopes.
 pub fn same(one: &Value, other: &Value) -> bool {
-    node(one) == node(other)
+    match (resolved(one), resolved(other)) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
+    }
 }
 
 /// The application in a value that is wholly known.
@@ -44,18 +109,71 @@ pub fn same(one: &Value, other: &Value) -> bool {
 /// # Errors
 /// One diagnostic for each problem, at its attribute.
 pub fn application(value: &Value) -> Result<Application, Diagnostics> {
-    oam::parse(&node(value))
-        .map_err(|problems| problems.into_iter().map(convert::diagnostic).collect())
+    oam::parse(&resolved(value)?).map_err(|problems| diagnostics(value, &problems))
+}
+
+/// Problems of an application as diagnostics: at their attribute or, in a manifest, at their line.
+pub fn diagnostics(value: &Value, problems: &[Problem]) -> Diagnostics {
+    let at = |problem: &Problem| match value.get("manifest") {
+        Value::String(text) => match manifest(value, text) {
+            Ok(manifest) => fault(manifest.fault(problem)),
+            Err(_) => convert::diagnostic(problem.clone()).at(AttributePath::new("manifest")),
+        },
+        _ => convert::diagnostic(problem.clone()),
+    };
+    problems.iter().map(at).collect()
 }
 
 /// Everything that can be wrong in a configuration, as far as its values are known.
 pub fn validate(config: &Value) -> Diagnostics {
-    let problems = oam::validate(&node(config)).into_iter();
-    let mut diagnostics: Diagnostics = problems.map(convert::diagnostic).collect();
+    let mut found = match config.get("manifest") {
+        Value::Null => {
+            let mut node = node(config).unwrap_or(Node::Null);
+            if let (Node::Map(entries), true) = (&mut node, config.get("name").is_null()) {
+                // Said below, in other words.
+                entries.insert("name".to_owned(), Node::Unknown);
+            }
+            diagnostics(config, &oam::validate(&node))
+        }
+        Value::String(text) => match manifest(config, text) {
+            Ok(manifest) => diagnostics(config, &oam::validate(&manifest.node)),
+            Err(faults) => faults,
+        },
+        _ => Vec::new(),
+    };
+    found.extend(either_or(config));
     for operation in [Operation::Create, Operation::Update, Operation::Delete] {
-        diagnostics.extend(timeout(config, operation).err());
+        found.extend(timeout(config, operation).err());
     }
-    diagnostics
+    found
+}
+
+/// An application is in a manifest or in blocks, and not in both.
+fn either_or(config: &Value) -> Diagnostics {
+    let error = |name: &str, summary: &str, detail: String| {
+        Diagnostic::error(summary, detail).at(AttributePath::new(name))
+    };
+    if config.get("manifest").is_null() {
+        let missing = config.get("name").is_null().then(|| {
+            let detail = "An application needs a `name`, or a `manifest` that has one.".to_owned();
+            error("name", "Missing \"name\"", detail)
+        });
+        return missing.into_iter().collect();
+    }
+    let node = blocks(config);
+    let entries = node.as_map().into_iter().flatten();
+    let said = entries.filter(|(name, node)| {
+        let empty = node.as_map().is_some_and(BTreeMap::is_empty);
+        !empty && !matches!(name.as_str(), "tenant")
+    });
+    said.map(|(name, _)| {
+        error(
+            name,
+            "Both a manifest and blocks",
+            format!("The `manifest` says it all but the tenant. Remove `{name}`, or the manifest."),
+        )
+    })
+    .collect()
 }
 
 /// How long an operation may take.
@@ -89,12 +207,17 @@ pub fn tenant(value: &Value) -> Option<&str> {
     }
 }
 
+/// The name of an application, where it is known.
+pub fn name(value: &Value) -> Option<String> {
+    match value.get("manifest") {
+        Value::Null => value.get("name").as_str().map(str::to_owned),
+        _ => node(value).ok()?.get("name").as_str().map(str::to_owned),
+    }
+}
+
 /// The key of an application whose name and tenant are known.
 pub fn key(value: &Value) -> Option<ApplicationKey> {
-    Some(ApplicationKey::new(
-        Some(tenant(value)?),
-        value.get("name").as_str()?,
-    ))
+    Some(ApplicationKey::new(Some(tenant(value)?), &name(value)?))
 }
 
 /// Where the jobs of a tenant go: a tenant has the namespace of its name.
@@ -103,10 +226,13 @@ pub fn target(clients: &Clients, tenant: &str) -> Target {
         DEFAULT_TENANT => clients.namespace.clone(),
         tenant => tenant.to_owned(),
     };
+    let clusters = clients.clusters.iter();
     Target {
         namespace,
         region: clients.region.clone(),
         datacenters: vec!["*".to_owned()],
-        clusters: BTreeMap::new(),
+        clusters: clusters
+            .map(|(name, cluster)| (name.clone(), cluster.place.clone()))
+            .collect(),
     }
 }

@@ -46,31 +46,32 @@ async fn destroyed(
     };
     let timeout = config::timeout(prior, Operation::Delete).map_err(|d| (None, vec![d]))?;
     let deadline = Instant::now() + timeout;
-    let namespace = config::target(clients, key.tenant()).namespace;
-    let job = |(component, id)| {
-        let job = JobRecord {
-            id,
-            namespace: namespace.clone(),
-            version: None,
-            job_modify_index: None,
-        };
-        (component, job)
-    };
-    let jobs: BTreeMap<_, _> = super::apply::jobs_of(prior, &key)
-        .into_iter()
-        .map(job)
+    let refs = super::apply::jobs_of(clients, prior, &key);
+    let jobs: BTreeMap<_, _> = refs
+        .iter()
+        .map(|(key, job)| {
+            let record = JobRecord {
+                id: job.id.clone(),
+                namespace: job.namespace.clone(),
+                version: None,
+                job_modify_index: None,
+            };
+            (key.clone(), record)
+        })
         .collect();
     let revision = prior
         .get("revision")
         .as_i64()
         .and_then(|r| u64::try_from(r).ok());
-    let document = oam::to_document(&config::node(prior));
+    let node = config::node(prior).map_err(|d| (None, d))?;
+    let document = oam::to_document(&node);
     let intent = Record {
         format: FORMAT,
         revision: revision.unwrap_or(1),
         phase: Phase::Destroying,
         document,
-        jobs: jobs.clone(),
+        jobs,
+        applied_scopes: super::apply::applied_scopes(prior),
         leaving: BTreeSet::new(),
         operation: None,
     };
@@ -92,11 +93,10 @@ async fn destroyed(
     let purge = Purge {
         clients,
         key: &key,
-        namespace: &namespace,
         cancel: &cx.cancel,
         deadline,
     };
-    for purged in join_all(jobs.values().map(|job| purge.job(&job.id))).await {
+    for purged in join_all(refs.values().map(|job| purge.job(job))).await {
         match purged {
             Ok(warning) => diagnostics.extend(warning),
             Err(error) => diagnostics.push(error),

@@ -36,6 +36,31 @@ pub fn document(key: &ApplicationKey) -> impl Fn(Vec<Problem>) -> Diagnostics {
     }
 }
 
+/// A scope that the application refers to is not there.
+pub fn no_scope(id: &str) -> Diagnostic {
+    Diagnostic::error(
+        format!("No scope {id:?}"),
+        "Consul has no record of it. Create it first, as a resource whose `id` the application refers \
+         to, or take it out of the application.",
+    )
+}
+
+/// A scope that the application refers to will be gone.
+pub fn scope_destroyed(id: &str) -> Diagnostic {
+    Diagnostic::error(
+        format!("The scope {id:?} is being destroyed"),
+        "The application still refers to it. Take it out of the application, or keep the scope.",
+    )
+}
+
+/// A scope is not what the plan was made with.
+pub fn scope_changed(id: &str) -> Diagnostic {
+    Diagnostic::error(
+        format!("The scope {id:?} has changed since the plan"),
+        "So the plan no longer says what would happen. Nothing was changed. Plan and apply again.",
+    )
+}
+
 /// The user wants to stop.
 pub fn cancelled() -> Diagnostic {
     Diagnostic::error(

@@ -77,7 +77,7 @@ impl Resource for ApplicationResource {
     }
 
     async fn plan(&self, _: &Context, request: PlanRequest) -> PlanResponse {
-        plan::plan(self.servers.known().as_deref(), request)
+        plan::plan(&self.servers, request).await
     }
 
     async fn apply(&self, cx: &Context, request: ApplyRequest) -> ApplyResponse {

@@ -1,26 +1,34 @@
-//! What an apply would do: offline, from the state that the refresh has brought up to date.
+//! What an apply would do, from the state that the refresh has brought up to date.
+//!
+//! Nothing is asked of a server but the scopes that the application refers to and that this very plan
+//! does not change.
 
 use std::collections::BTreeMap;
 
-use super::config;
 use super::private::Private;
+use super::{config, failure};
 use crate::nomad::job::Job;
-use crate::oam;
+use crate::oam::{self, Node};
+use crate::protocol::diagnostic::{Diagnostic, Diagnostics, has_error};
 use crate::protocol::path::AttributePath;
 use crate::protocol::resource::{PlanRequest, PlanResponse};
 use crate::protocol::value::Value;
-use crate::provider::Clients;
-use crate::store::DEFAULT_TENANT;
+use crate::provider::planned::Planned;
+use crate::provider::{Clients, Servers};
+use crate::scopes;
+use crate::store::{DEFAULT_TENANT, Phase, ScopeKey};
 use crate::translate::{self, Target};
 
 /// Plans a creation, an update or a deletion. Without clients, what depends on the provider block
 /// stays unknown.
-pub fn plan(clients: Option<&Clients>, request: PlanRequest) -> PlanResponse {
+pub async fn plan(servers: &Servers, request: PlanRequest) -> PlanResponse {
+    let clients = servers.known();
+    let clients = clients.as_deref();
     let PlanRequest {
         prior,
         proposed,
+        config,
         private,
-        ..
     } = request;
     let mut response = PlanResponse {
         state: proposed,
@@ -31,18 +39,28 @@ pub fn plan(clients: Option<&Clients>, request: PlanRequest) -> PlanResponse {
     if response.state.is_null() {
         return response;
     }
+    if !config.get("manifest").is_null() {
+        let name = config::name(&response.state).map_or(Value::UNKNOWN, Value::from);
+        set(&mut response.state, "name", name);
+    }
+    let (applied, diagnostics) = match config::node(&response.state) {
+        Ok(node) => scopes_of(servers, clients, &response.state, &node).await,
+        Err(diagnostics) => (Value::UNKNOWN, diagnostics),
+    };
+    response.diagnostics = diagnostics;
+    set(&mut response.state, "applied_scopes", applied);
+    response.diagnostics.extend(problems(clients, &response.state));
+    if has_error(&response.diagnostics) {
+        return response;
+    }
     if !prior.is_null() {
         response.requires_replace = replaced_by(&prior, &response.state);
         if !changes(&prior, &response.state, &response.private) {
             return response;
         }
     }
-    let jobs = jobs(
-        clients,
-        &prior,
-        &response.state,
-        &Private::read(&response.private),
-    );
+    let private = Private::read(&response.private);
+    let jobs = jobs(clients, &prior, &response.state, &private);
     let id = match config::key(&response.state) {
         Some(key) => key.to_string().into(),
         None => Value::UNKNOWN,
@@ -52,29 +70,121 @@ pub fn plan(clients: Option<&Clients>, request: PlanRequest) -> PlanResponse {
         None if prior.is_null() => Value::from(1),
         None => Value::UNKNOWN,
     };
-    if let Some(state) = response.state.as_map_mut() {
-        for (name, value) in [
-            ("id", id),
-            ("revision", revision),
-            ("status", "settled".into()),
-            ("jobs", jobs),
-            ("drift", Value::List(Vec::new())),
-        ] {
-            state.insert(name.to_owned(), value);
-        }
+    for (name, value) in [
+        ("id", id),
+        ("revision", revision),
+        ("status", "settled".into()),
+        ("jobs", jobs),
+        ("drift", Value::List(Vec::new())),
+    ] {
+        set(&mut response.state, name, value);
     }
     response
 }
 
+fn set(state: &mut Value, name: &str, value: Value) {
+    if let Some(entries) = state.as_map_mut() {
+        entries.insert(name.to_owned(), value);
+    }
+}
+
+/// The properties of the scopes that an application refers to: as this plan will leave them, or as they
+/// are recorded.
+async fn scopes_of(
+    servers: &Servers,
+    clients: Option<&Clients>,
+    state: &Value,
+    node: &Node,
+) -> (Value, Diagnostics) {
+    if node.get("component").is_unknown() || !is_list_known(node) {
+        return (Value::UNKNOWN, Vec::new());
+    }
+    let mut applied = BTreeMap::new();
+    let mut diagnostics = Vec::new();
+    for (index, id) in oam::references(node).into_iter().enumerate() {
+        let path = match state.get("manifest") {
+            Value::Null => AttributePath::new("scopes").index(i64::try_from(index).unwrap_or(i64::MAX)),
+            _ => AttributePath::new("manifest"),
+        };
+        let properties = match (servers.planned(id), clients) {
+            (Some(Planned::Scope(scope)), _) => properties(id, &scope),
+            (Some(Planned::Gone), _) => {
+                diagnostics.push(failure::scope_destroyed(id).at(path));
+                continue;
+            }
+            (None, None) => Value::UNKNOWN,
+            (None, Some(clients)) => match recorded(clients, id).await {
+                Ok(properties) => properties,
+                Err(diagnostic) => {
+                    diagnostics.push(diagnostic.at(path));
+                    continue;
+                }
+            },
+        };
+        applied.insert(id.to_owned(), properties);
+    }
+    (Value::Map(applied), diagnostics)
+}
+
+fn is_list_known(node: &Node) -> bool {
+    match node.get("scopes") {
+        Node::Null => true,
+        Node::List(items) => !items.iter().any(Node::is_unknown),
+        _ => false,
+    }
+}
+
+/// The properties of a scope as JSON; unknown where something in it is.
+fn properties(id: &str, scope: &Node) -> Value {
+    match scopes::split(id) {
+        Some((definition, _)) if scope.is_wholly_known() => {
+            let properties = oam::scope_to_properties(definition, scope);
+            properties.to_string().into()
+        }
+        _ => Value::UNKNOWN,
+    }
+}
+
+async fn recorded(clients: &Clients, id: &str) -> Result<Value, Diagnostic> {
+    let key = ScopeKey::parse(id).map_err(|reason| Diagnostic::error("Unreadable scope ID", reason))?;
+    let stored = clients.store.read_scope(&key).await;
+    match stored.map_err(|error| failure::store(&error))? {
+        None => Err(failure::no_scope(id)),
+        Some(stored) if stored.record.phase == Phase::Destroying => {
+            Err(failure::scope_destroyed(id))
+        }
+        Some(stored) => Ok(stored.record.properties.to_string().into()),
+    }
+}
+
+/// What is wrong with the application now that its scopes and the clusters are known. Validation has
+/// found everything else.
+fn problems(clients: Option<&Clients>, state: &Value) -> Diagnostics {
+    let Ok(node) = config::resolved(state) else {
+        return Vec::new();
+    };
+    if node.get("component").is_unknown() {
+        return Vec::new();
+    }
+    let mut problems = oam::validate(&node);
+    if let (Some(clients), Some(tenant)) = (clients, config::tenant(state)) {
+        problems.extend(translate::unknown_clusters(&node, &config::target(clients, tenant)));
+    }
+    config::diagnostics(state, &problems)
+}
+
 /// Another name or tenant is another application.
 fn replaced_by(prior: &Value, planned: &Value) -> Vec<AttributePath> {
-    let name = (prior.get("name") != planned.get("name")).then(|| AttributePath::new("name"));
+    let name = (prior.get("name") != planned.get("name")).then(|| match planned.get("manifest") {
+        Value::Null => AttributePath::new("name"),
+        _ => AttributePath::new("manifest"),
+    });
     let tenant =
         (config::tenant(prior) != config::tenant(planned)).then(|| AttributePath::new("tenant"));
     name.into_iter().chain(tenant).collect()
 }
 
-/// Whether there is anything to do beyond new timeouts.
+/// Whether there is anything to do beyond new timeouts and other words for the same.
 pub fn changes(prior: &Value, planned: &Value, private: &[u8]) -> bool {
     !config::same(prior, planned)
         || prior.get("status").as_str() != Some("settled")
@@ -87,7 +197,10 @@ pub fn changes(prior: &Value, planned: &Value, private: &[u8]) -> bool {
 
 /// What `jobs` will say. The version of a job that changes is Nomad's to tell.
 fn jobs(clients: Option<&Clients>, prior: &Value, planned: &Value, private: &Private) -> Value {
-    let Value::Map(components) = planned.get("component") else {
+    let Ok(node) = config::resolved(planned) else {
+        return Value::UNKNOWN;
+    };
+    let Node::Map(components) = node.get("component") else {
         return Value::UNKNOWN;
     };
     let target = match (clients, config::tenant(planned)) {
@@ -95,41 +208,62 @@ fn jobs(clients: Option<&Clients>, prior: &Value, planned: &Value, private: &Pri
         (None, Some(tenant)) if tenant != DEFAULT_TENANT => Some(elsewhere(tenant)),
         _ => None,
     };
-    let entry = |(name, component): (&String, &Value)| {
-        let job = |state: &Value| {
-            let target = target.as_ref()?;
-            translated(state, name, target)
+    let before = target.as_ref().map(|target| translated(prior, target)).unwrap_or_default();
+    let after = target.as_ref().map(|target| translated(planned, target)).unwrap_or_default();
+    let scoped = !node.get("namespace_scope").is_null() || !oam::is_resolved(&node);
+    let mut entries = BTreeMap::new();
+    for (name, component) in components {
+        let Some(keys) = keys(name, component, target.as_ref()) else {
+            return Value::UNKNOWN;
         };
-        let next = job(planned);
-        let seen = private.jobs.get(name);
-        let unchanged = next.is_some()
-            && seen.is_some_and(|seen| !seen.drifted)
-            && next == job(prior)
-            && config::tenant(prior) == config::tenant(planned);
-        if unchanged {
-            return (name.clone(), prior.get("jobs").get(name).clone());
+        for key in keys {
+            let seen = private.jobs.get(&key);
+            let next = after.get(&key);
+            let unchanged = next.is_some()
+                && seen.is_some_and(|seen| !seen.drifted)
+                && next == before.get(&key)
+                && config::tenant(prior) == config::tenant(planned);
+            if unchanged && !prior.get("jobs").get(&key).is_null() {
+                let kept = prior.get("jobs").get(&key).clone();
+                entries.insert(key, kept);
+                continue;
+            }
+            let known = |value: Option<&str>| value.map_or(Value::UNKNOWN, Value::from);
+            let id = config::name(planned).map(|application| oam::job_id(&application, name));
+            let namespace = match (next, &target) {
+                (Some(job), _) => Some(job.namespace.as_str()),
+                (None, Some(target)) if !scoped => Some(target.namespace.as_str()),
+                _ => None,
+            };
+            let value = Value::from([
+                ("id", known(id.as_deref())),
+                ("namespace", known(namespace)),
+                (
+                    "type",
+                    known(component.get("type").as_str().and_then(translate::job_type)),
+                ),
+                ("version", Value::UNKNOWN),
+                ("stopped", false.into()),
+            ]);
+            entries.insert(key, value);
         }
-        let known = |value: Option<&str>| value.map_or(Value::UNKNOWN, Value::from);
-        let id = planned
-            .get("name")
-            .as_str()
-            .map(|application| oam::job_id(application, name));
-        let value = Value::from([
-            ("id", known(id.as_deref())),
-            (
-                "namespace",
-                known(target.as_ref().map(|target| target.namespace.as_str())),
-            ),
-            (
-                "type",
-                known(component.get("type").as_str().and_then(translate::job_type)),
-            ),
-            ("version", Value::UNKNOWN),
-            ("stopped", false.into()),
-        ]);
-        (name.clone(), value)
+    }
+    Value::Map(entries)
+}
+
+/// The keys of a component's jobs; `None` where the clusters are not known.
+fn keys(name: &str, component: &Node, target: Option<&Target>) -> Option<Vec<String>> {
+    let wanted = match component.get("target_clusters") {
+        Node::Null => return Some(vec![name.to_owned()]),
+        Node::List(wanted) => wanted.iter().map(Node::as_str).collect::<Option<Vec<_>>>()?,
+        _ => return None,
     };
-    Value::Map(components.iter().map(entry).collect::<BTreeMap<_, _>>())
+    let clusters = &target?.clusters;
+    if clusters.is_empty() || wanted.is_empty() {
+        return Some(vec![name.to_owned()]);
+    }
+    let keys = wanted.into_iter().filter(|cluster| clusters.contains_key(*cluster));
+    Some(keys.map(|cluster| translate::job_key(name, Some(cluster))).collect())
 }
 
 /// The namespace of a tenant does not depend on the provider block; the region is of no
@@ -137,32 +271,39 @@ fn jobs(clients: Option<&Clients>, prior: &Value, planned: &Value, private: &Pri
 fn elsewhere(tenant: &str) -> Target {
     Target {
         namespace: tenant.to_owned(),
-        region: None,
         datacenters: vec!["*".to_owned()],
-        clusters: BTreeMap::new(),
+        ..Target::default()
     }
 }
 
-/// The job of one component, where everything it takes is known.
-pub fn translated(state: &Value, component: &str, target: &Target) -> Option<Job> {
-    let value = state.get("component").get(component);
-    let known = |name| state.get(name).is_wholly_known();
-    if value.is_null()
-        || !value.is_wholly_known()
-        || !["name", "tenant", "labels", "annotations"]
-            .iter()
-            .all(|n| known(n))
-    {
-        return None;
+/// The jobs by key, of the components of which everything is known that they take.
+pub fn translated(state: &Value, target: &Target) -> BTreeMap<String, Job> {
+    let Ok(node) = config::resolved(state) else {
+        return BTreeMap::new();
+    };
+    let Some(components) = node.get("component").as_map() else {
+        return BTreeMap::new();
+    };
+    let mut jobs = BTreeMap::new();
+    for (name, component) in components {
+        if !component.is_wholly_known() {
+            continue;
+        }
+        // The application with this component alone: the others do not matter for its job.
+        let mut alone = node.clone();
+        if let Node::Map(entries) = &mut alone {
+            let component = Node::Map([(name.clone(), component.clone())].into());
+            entries.insert("component".to_owned(), component);
+        }
+        if !alone.is_wholly_known() {
+            return BTreeMap::new();
+        }
+        let Ok(application) = oam::parse(&alone) else {
+            continue;
+        };
+        for translation in translate::translate(&application, target) {
+            jobs.insert(translation.key(), translation.job);
+        }
     }
-    // The application with this component alone: the others do not matter for its job.
-    let mut alone = state.clone();
-    let components = Value::from([(component, value.clone())]);
-    alone
-        .as_map_mut()?
-        .insert("component".to_owned(), components);
-    let application = config::application(&alone).ok()?;
-    translate::translate(&application, target)
-        .pop()
-        .map(|translation| translation.job)
+    jobs
 }

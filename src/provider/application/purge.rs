@@ -10,11 +10,22 @@ use tokio_util::sync::CancellationToken;
 
 use super::failure;
 use crate::http;
-use crate::nomad::{Allocation, LiveJob, Wait};
+use crate::nomad::{self, Allocation, LiveJob, Wait};
 use crate::protocol::diagnostic::Diagnostic;
 use crate::provider::Clients;
 use crate::store::ApplicationKey;
 use crate::translate;
+
+/// A job, as Nomad knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobRef {
+    /// The cluster, where that is not the provider's own.
+    pub cluster: Option<String>,
+    /// The namespace.
+    pub namespace: String,
+    /// The ID.
+    pub id: String,
+}
 
 /// What a purge needs to know of the operation that it is a part of.
 #[derive(Clone, Copy)]
@@ -23,8 +34,6 @@ pub struct Purge<'a> {
     pub clients: &'a Clients,
     /// Whose jobs may be purged.
     pub key: &'a ApplicationKey,
-    /// The namespace of the jobs.
-    pub namespace: &'a str,
     /// The user's wish to stop.
     pub cancel: &'a CancellationToken,
     /// How long to wait for tasks to end.
@@ -37,39 +46,45 @@ impl Purge<'_> {
     ///
     /// # Errors
     /// Where Nomad does not do it, or the user wants to stop; the job may be stopped then.
-    pub async fn job(self, id: &str) -> Result<Option<Diagnostic>, Diagnostic> {
+    pub async fn job(self, job: &JobRef) -> Result<Option<Diagnostic>, Diagnostic> {
         if self.cancel.is_cancelled() {
             return Err(failure::cancelled());
         }
-        let nomad = &self.clients.nomad;
+        let nomad = self.clients.nomad_of(job.cluster.as_deref())?;
+        let (namespace, id) = (job.namespace.as_str(), job.id.as_str());
         let live = nomad
-            .job(self.namespace, id)
+            .job(namespace, id)
             .await
             .map_err(|e| failure::nomad(&e))?;
         let Some(live) = live else { return Ok(None) };
         if !is_ours(&live, self.key) {
             return Ok(Some(failure::left_alone(id, self.key)));
         }
-        let warning = self.end(id, live.status == "dead").await?;
+        let warning = self.end(nomad, namespace, id, live.status == "dead").await?;
         if !live.json["Periodic"].is_null() {
             // What it has started has an ID that begins with its own, and would outlive it.
             let prefix = format!("{id}/periodic-");
-            let started = nomad.jobs(self.namespace, &prefix).await;
+            let started = nomad.jobs(namespace, &prefix).await;
             for stub in started.map_err(|e| failure::nomad(&e))? {
-                self.end(&stub.id, stub.status == "dead").await?;
+                self.end(nomad, namespace, &stub.id, stub.status == "dead").await?;
             }
         }
         Ok(warning)
     }
 
-    async fn end(self, id: &str, is_dead: bool) -> Result<Option<Diagnostic>, Diagnostic> {
-        let nomad = &self.clients.nomad;
+    async fn end(
+        self,
+        nomad: &nomad::Client,
+        namespace: &str,
+        id: &str,
+        is_dead: bool,
+    ) -> Result<Option<Diagnostic>, Diagnostic> {
         let mut warning = None;
         if !is_dead {
             tracing::info!(job = id, "stopping");
-            let stop = nomad.deregister(self.namespace, id, false).await;
+            let stop = nomad.deregister(namespace, id, false).await;
             stop.map_err(|e| failure::nomad(&e))?;
-            let stopped = timeout_at(self.deadline, self.until_stopped(id));
+            let stopped = timeout_at(self.deadline, until_stopped(nomad, namespace, id));
             match self.cancel.run_until_cancelled(stopped).await {
                 Some(Ok(Ok(()))) => {}
                 Some(Ok(Err(error))) => return Err(failure::nomad(&error)),
@@ -78,24 +93,23 @@ impl Purge<'_> {
             }
         }
         tracing::info!(job = id, "purging");
-        let purge = nomad.deregister(self.namespace, id, true).await;
+        let purge = nomad.deregister(namespace, id, true).await;
         purge.map_err(|e| failure::nomad(&e))?;
         Ok(warning)
     }
+}
 
-    async fn until_stopped(self, id: &str) -> Result<(), http::Error> {
-        let mut wait = Wait::NONE;
-        loop {
-            let allocations = self.clients.nomad.allocations(self.namespace, id, wait);
-            let (index, allocations) = allocations.await?;
-            if allocations.iter().all(Allocation::has_ended) {
-                return Ok(());
-            }
-            wait = Wait {
-                index,
-                time: Duration::from_secs(30),
-            };
+async fn until_stopped(nomad: &nomad::Client, namespace: &str, id: &str) -> Result<(), http::Error> {
+    let mut wait = Wait::NONE;
+    loop {
+        let (index, allocations) = nomad.allocations(namespace, id, wait).await?;
+        if allocations.iter().all(Allocation::has_ended) {
+            return Ok(());
         }
+        wait = Wait {
+            index,
+            time: Duration::from_secs(30),
+        };
     }
 }
 

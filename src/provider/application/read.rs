@@ -6,16 +6,18 @@ use std::collections::BTreeMap;
 use futures_util::future::try_join_all;
 use serde_json::Value as Json;
 
+use super::apply::job_ref;
 use super::config;
 use super::private::{Private, Seen};
 use super::{failure, purge};
 use crate::nomad::LiveJob;
-use crate::oam::{self, Node, def};
+use crate::oam::{self, Node, Problem, def};
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
 use crate::protocol::resource::{ReadRequest, ReadResponse};
 use crate::protocol::value::{Type, Value};
 use crate::provider::{Clients, convert};
-use crate::store::{ApplicationKey, Phase, Stored};
+use crate::scopes;
+use crate::store::{ApplicationKey, Phase, Record, Stored};
 use crate::translate::{self, Translation};
 
 /// Compares a state with the world.
@@ -98,19 +100,19 @@ async fn observe(
 ) -> Result<(Value, Private), Diagnostics> {
     let record = &stored.record;
     let recorded = oam::from_document(&record.document).map_err(failure::document(key))?;
-    let application = oam::parse(&recorded).map_err(failure::document(key))?;
+    let scopes = recorded_scopes(record).map_err(failure::document(key))?;
+    let resolved = oam::resolve(&recorded, &scopes);
+    let application = oam::parse(&resolved).map_err(failure::document(key))?;
     let target = config::target(clients, key.tenant());
     let translations = translate::translate(&application, &target);
 
     let live = translations.iter().map(|translation| async {
-        clients
-            .nomad
-            .job(&target.namespace, &translation.job.id)
-            .await
+        let job = &translation.job;
+        let nomad = clients.nomad_of(translation.cluster.as_deref())?;
+        let live = nomad.job(&job.namespace, &job.id).await;
+        live.map_err(|e| failure::nomad(&e))
     });
-    let live = try_join_all(live)
-        .await
-        .map_err(|e| vec![failure::nomad(&e)])?;
+    let live = try_join_all(live).await.map_err(|error| vec![error])?;
 
     let mut state = base(&recorded, before, ty);
     let mut private = Private {
@@ -119,48 +121,47 @@ async fn observe(
     };
     let mut jobs = BTreeMap::new();
     let mut drift = Vec::new();
-    let applied = |component: &str| record.jobs.get(component).and_then(|job| job.version);
-    for (translation, live) in translations.iter().zip(live) {
-        let component = &translation.component;
-        let Some(live) = live else {
+    let applied = |key: &str| record.jobs.get(key).and_then(|job| job.version);
+    for (translation, found) in translations.iter().zip(&live) {
+        let job_key = translation.key();
+        let Some(found) = found else {
             tracing::info!(job = translation.job.id, "the job is gone");
-            remove_component(&mut state, component);
+            let mut beside = translations.iter().zip(&live);
+            let beside = beside.any(|(other, there)| {
+                there.is_some() && other.component == translation.component
+            });
+            if beside || !state.get("manifest").is_null() {
+                drift.push(gone(&translation.job.id));
+            } else {
+                remove_component(&mut state, &translation.component);
+            }
             continue;
         };
-        let drifted = compare(translation, &live, ty, &mut state, &mut drift);
+        let drifted = compare(translation, found, ty, &mut state, &mut drift);
         let seen = Seen {
-            index: live.job_modify_index,
+            index: found.job_modify_index,
             drifted,
-            scaled: translate::drift::scaled_count(translation, &live.json),
+            scaled: translate::drift::scaled_count(translation, &found.json),
         };
-        private.jobs.insert(component.clone(), seen);
-        jobs.insert(
-            component.clone(),
-            job(
-                &translation.job.id,
-                &target.namespace,
-                applied(component),
-                &live,
-            ),
-        );
+        private.jobs.insert(job_key.clone(), seen);
+        let job = &translation.job;
+        let entry = self::job(&job.id, &job.namespace, applied(&job_key), found);
+        jobs.insert(job_key, entry);
     }
-    for (component, left) in &record.jobs {
-        if translations
-            .iter()
-            .any(|translation| translation.component == *component)
-        {
+    for (job_key, left) in &record.jobs {
+        if translations.iter().any(|it| it.key() == *job_key) {
             continue;
         }
         // Only an interrupted apply leaves a job that was to be purged: it shows, and the next
         // apply purges it.
-        let live = clients.nomad.job(&left.namespace, &left.id).await;
+        let place = job_ref(job_key, left);
+        let nomad = clients.nomad_of(place.cluster.as_deref()).map_err(|e| vec![e])?;
+        let live = nomad.job(&left.namespace, &left.id).await;
         if let Some(live) = live.map_err(|e| vec![failure::nomad(&e)])?
             && purge::is_ours(&live, key)
         {
-            jobs.insert(
-                component.clone(),
-                job(&left.id, &left.namespace, left.version, &live),
-            );
+            let entry = job(&left.id, &left.namespace, left.version, &live);
+            jobs.insert(job_key.clone(), entry);
         }
     }
     let status = match record.phase {
@@ -176,17 +177,51 @@ async fn observe(
     set(&mut state, "status", status.into());
     set(&mut state, "jobs", Value::Map(jobs));
     set(&mut state, "drift", Value::List(drift));
+    let applied = record.applied_scopes.iter();
+    let applied = applied.map(|(id, properties)| (id.clone(), text(properties)));
+    set(&mut state, "applied_scopes", Value::Map(applied.collect()));
     Ok((state, private))
+}
+
+/// The scopes that a record's document refers to, as its jobs have them.
+fn recorded_scopes(record: &Record) -> Result<BTreeMap<String, Node>, Vec<Problem>> {
+    let mut all = BTreeMap::new();
+    for (id, properties) in &record.applied_scopes {
+        if let Some((definition, _)) = scopes::split(id) {
+            all.insert(id.clone(), oam::scope_from_properties(definition, properties)?);
+        }
+    }
+    Ok(all)
+}
+
+/// A job that is gone, where no block can say so.
+fn gone(id: &str) -> Value {
+    Value::from([
+        ("path", id.into()),
+        ("recorded", "\"a job\"".into()),
+        ("live", "null".into()),
+    ])
 }
 
 /// The state before, where it says the same as the record: an empty list stays an empty list. The
 /// record otherwise.
 fn base(recorded: &Node, before: &Value, ty: &Type) -> Value {
-    let says = oam::to_document(&config::node(before));
-    if says == oam::to_document(recorded) {
+    let document = oam::to_document(recorded);
+    let says = config::node(before).map(|node| oam::to_document(&node));
+    if says.is_ok_and(|says| says == document) {
         return before.clone();
     }
-    let mut state = convert::to_value(recorded, ty);
+    let mut state = match before.get("manifest") {
+        Value::Null => convert::to_value(recorded, ty),
+        _ => {
+            let mut state = convert::to_value(&Node::Map(BTreeMap::new()), ty);
+            set(&mut state, "manifest", format!("{document:#}\n").into());
+            for name in ["name", "tenant"] {
+                set(&mut state, name, convert::to_value(recorded.get(name), &Type::String));
+            }
+            state
+        }
+    };
     set(&mut state, "timeouts", before.get("timeouts").clone());
     convert::complete(&mut state, def::application());
     state
@@ -201,6 +236,7 @@ fn compare(
     drift: &mut Vec<Value>,
 ) -> bool {
     let differences = translate::drift::compare(translation, &live.json);
+    let by_blocks = state.get("manifest").is_null();
     for difference in &differences {
         tracing::info!(
             job = translation.job.id,
@@ -208,10 +244,10 @@ fn compare(
             "the live job differs from the recorded application"
         );
         match &difference.attribute {
-            Some((path, node)) => convert::put(state, ty, path, node),
+            Some((path, node)) if by_blocks => convert::put(state, ty, path, node),
             // `jobs` says so.
-            None if difference.job_path == "Stop" => {}
-            None => drift.push(Value::from([
+            _ if difference.job_path == "Stop" => {}
+            _ => drift.push(Value::from([
                 (
                     "path",
                     format!("{}/{}", translation.job.id, difference.job_path).into(),

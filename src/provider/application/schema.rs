@@ -11,11 +11,32 @@ use crate::provider::convert;
 pub const VERSION: i64 = 1;
 
 /// The attributes that the provider sets, beside the model's.
-pub const COMPUTED: [&str; 5] = ["id", "revision", "status", "jobs", "drift"];
+pub const COMPUTED: [&str; 6] = [
+    "id",
+    "revision",
+    "status",
+    "jobs",
+    "drift",
+    "applied_scopes",
+];
 
 /// The schema of the resource.
 pub fn schema() -> Schema {
     let mut block = convert::block(def::application());
+    for attribute in &mut block.attributes {
+        if attribute.name == "name" {
+            // Of a manifest it is what the manifest says.
+            attribute.mode = Mode::OptionalComputed;
+            attribute.description.push_str(" With a `manifest`, the name is there.");
+        }
+    }
+    block.attributes.push(Attribute::new(
+        "manifest",
+        Type::String,
+        Mode::Optional,
+        "The application as a portable OAM document (`core.oam.dev/v1alpha2` or `v1beta1`), in YAML \
+         or JSON, instead of blocks.",
+    ));
     block.attributes.extend(computed());
     block.blocks.push(timeouts());
     Schema {
@@ -72,7 +93,8 @@ fn computed() -> Vec<Attribute> {
             job,
             AttributeNesting::Map,
             Mode::Computed,
-            "The Nomad job of each component.",
+            "The Nomad job of each component, by its name, with `@` and the cluster after it where the \
+             component is in several.",
         ),
         Attribute::nested(
             "drift",
@@ -80,6 +102,13 @@ fn computed() -> Vec<Attribute> {
             AttributeNesting::List,
             Mode::Computed,
             "What was changed in the live jobs and no attribute stands for.",
+        ),
+        Attribute::new(
+            "applied_scopes",
+            Type::Map(Box::new(Type::String)),
+            Mode::Computed,
+            "The properties of the scopes that the application refers to, as its jobs have them: JSON by \
+             ID.",
         ),
     ]
 }
@@ -117,7 +146,7 @@ mod tests {
             .fields()
             .map(|field| field.name)
             .collect();
-        for name in COMPUTED.iter().chain(&["timeouts"]) {
+        for name in COMPUTED.iter().chain(&["timeouts", "manifest"]) {
             assert!(!names.contains(name), "{name}");
         }
     }
