@@ -171,6 +171,7 @@ pub struct JobRecord {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+    use super::super::ScopeKind;
     use super::super::form::{decode, encode};
     use super::*;
 
@@ -213,6 +214,8 @@ mod tests {
         );
         let key = ApplicationKey::new(None, "shop");
         for operation in [None, Some(operation)] {
+            let mesh = ScopeKey::new(ScopeKind::Network, "mesh");
+            let leaving: BTreeSet<_> = operation.iter().map(|_| mesh.clone()).collect();
             for phase in [Phase::Applying, Phase::Settled, Phase::Destroying] {
                 let record = Record {
                     format: FORMAT,
@@ -220,7 +223,7 @@ mod tests {
                     phase,
                     document: serde_json::json!({ "a": [1, 2.5, null, "ü"], "big": u64::MAX }),
                     jobs: [("web".to_owned(), job.clone())].into(),
-                    leaving: BTreeSet::new(),
+                    leaving: leaving.clone(),
                     operation: operation.clone(),
                 };
                 let value = encode(&record);

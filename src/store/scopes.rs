@@ -66,7 +66,7 @@ use super::{
 
 /// Most scopes of one application, the ones being left not counted. Each takes an operation of the
 /// transaction that begins an apply, and Consul takes 64 of them in all (`maxTxnOps` in its
-/// `agent/txn_endpoint.go`; 128 from 1.14 on).
+/// `agent/txn_endpoint.go`; 128 since 1.14).
 pub const MOST_SCOPES: usize = 50;
 
 /// A scope that is being removed, and that nobody uses or can begin to use.
@@ -76,6 +76,11 @@ pub const MOST_SCOPES: usize = 50;
 pub struct Removal(Held<ScopeRecord>);
 
 impl Removal {
+    /// Which scope it is.
+    pub fn key(&self) -> &ScopeKey {
+        self.0.key()
+    }
+
     /// The scope's record, in the phase [`Phase::Destroying`].
     pub fn record(&self) -> &ScopeRecord {
         self.0.record()

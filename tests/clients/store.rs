@@ -663,13 +663,20 @@ async fn a_request_that_did_not_arrive_changes_nothing() {
 }
 
 #[tokio::test]
-async fn an_apply_costs_three_requests_and_a_refresh_one() {
+async fn an_apply_costs_few_requests_and_a_refresh_one() {
     let (store, key) = (store(servers()), key("cheap"));
-    settled(&store, &key).await;
+    let version = settled(&store, &key).await;
     // The session, the intent, the outcome.
     assert_eq!(store.consul().requests(), 3);
     store.read(&key).await.unwrap();
     assert_eq!(store.consul().requests(), 4);
+    // The record before, for the scopes in it, the intent, the outcome.
+    let held = store
+        .begin(&key, Expect::Version(version), intent(2, "two"), &[])
+        .await
+        .unwrap();
+    store.settle(held, intent(2, "two")).await.unwrap();
+    assert_eq!(store.consul().requests(), 7);
 }
 
 #[tokio::test]
