@@ -12,6 +12,7 @@ mod limits;
 mod node;
 mod path;
 mod problem;
+pub mod schema_check;
 pub mod text;
 pub mod units;
 pub mod validate;

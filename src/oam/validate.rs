@@ -200,7 +200,7 @@ fn text_problem(kind: &Kind, text: &str, path: &Path) -> Option<Problem> {
 }
 
 /// The value that is only a letter or two away.
-fn nearest<'v>(text: &str, values: &[&'v str]) -> Option<&'v str> {
+pub(super) fn nearest<'v>(text: &str, values: &[&'v str]) -> Option<&'v str> {
     let close = |value: &&&str| distance(text, value) <= 2;
     values
         .iter()
