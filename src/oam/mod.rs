@@ -16,6 +16,7 @@ mod node;
 mod path;
 mod problem;
 pub mod schema;
+pub mod schema_check;
 pub mod text;
 pub mod units;
 pub mod validate;

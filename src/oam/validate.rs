@@ -148,7 +148,7 @@ fn not_one_of(values: &[&str], text: &str, path: &Path) -> Option<Problem> {
 }
 
 /// The value that is only a letter or two away.
-fn nearest<'v>(text: &str, values: &[&'v str]) -> Option<&'v str> {
+pub(super) fn nearest<'v>(text: &str, values: &[&'v str]) -> Option<&'v str> {
     let close = |value: &&&str| distance(text, value) <= 2;
     values
         .iter()

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use compose::{Content, Nodes, Place};
 pub use place::{Location, Pointer, Segment};
+pub(super) use scalar::shortened;
 
 /// The longest text, in bytes. A value of Consul has at most 512 KiB, and a record holds more than
 /// the document.

@@ -117,7 +117,7 @@ fn too_many_digits(text: &str) -> Refusal {
 }
 
 /// A message is not to be as long as the longest number that one can write.
-pub(super) fn shortened(text: &str) -> String {
+pub(in crate::oam) fn shortened(text: &str) -> String {
     const LONGEST: usize = 40;
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &text[..end]),
