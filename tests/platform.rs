@@ -237,6 +237,10 @@ fn a_task_gets_a_secret_and_restarts_when_it_changes() {
         (env("KEY")? == "two").then_some(())
     });
     let allocation = &servers.nomad.allocations("default", "platform-vault")[0];
-    assert_eq!(allocation["TaskStates"]["platform-vault"]["Restarts"], 1);
+    let events = allocation["TaskStates"]["platform-vault"]["Events"].to_string();
+    assert!(
+        events.contains("Template with change_mode restart re-rendered"),
+        "{events}"
+    );
     servers.nomad.stop("default", "platform-vault", true);
 }

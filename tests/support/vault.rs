@@ -149,10 +149,11 @@ impl Vault {
         self.post(&format!("/v1/secret/data/{path}"), &json!({ "data": data }));
     }
 
-    /// Writes a secret below [`VERSION_1`], which a template reads anew every second.
+    /// Writes a secret below [`VERSION_1`], which a template reads anew after six seconds.
+    /// Not sooner: every read counts as a change, and Nomad renders once there was none for five seconds.
     pub fn write_short_lived(&self, path: &str, data: &Value) {
         let mut data = data.clone();
-        data["ttl"] = json!("1s");
+        data["ttl"] = json!("7s");
         self.post(&format!("/v1/{VERSION_1}/{path}"), &data);
     }
 }
