@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tools/network");
 
 /// The interface, the bridge and the subnet of one agent.
+#[derive(Debug, Clone)]
 pub struct Network {
     number: u8,
 }

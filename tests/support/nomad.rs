@@ -15,6 +15,8 @@ use std::path::Path;
 /// A Nomad agent in dev mode (one server and one client, in memory) on 127.0.0.1.
 pub struct Nomad {
     api: Api,
+    /// What its containers are connected to, with containers on.
+    pub network: Option<Network>,
     server: Server,
 }
 
@@ -54,9 +56,9 @@ impl Nomad {
         let port = ports::free();
         let file = folder.join("nomad.json");
         let mut config = config(folder, options, tls, token, consul, port);
-        if options.containers {
-            let network = Network::make(folder, "nomad");
-            with_containers(&mut config, &network, consul);
+        let network = options.containers.then(|| Network::make(folder, "nomad"));
+        if let Some(network) = &network {
+            with_containers(&mut config, network, consul);
         }
         if let Some(vault) = vault {
             config["vault"] = json!({
@@ -98,7 +100,11 @@ impl Nomad {
             leads(&api, token).then_some(true)
         });
         if ready {
-            let nomad = Self { api, server };
+            let nomad = Self {
+                api,
+                network,
+                server,
+            };
             nomad.wait_for_node(options);
             return Some(nomad);
         }
