@@ -7,7 +7,7 @@ use super::{ADDRESS, application, at};
 fn a_container_serves_and_its_image_drifts() {
     let servers = servers();
     if !servers.nomad.has_driver("docker") {
-        eprintln!("no Docker engine answers: containers are not tried");
+        docker::skipped("no Docker engine answers");
         return;
     }
     let scratch = tempfile::tempdir().unwrap();
@@ -15,7 +15,7 @@ fn a_container_serves_and_its_image_drifts() {
         .iter()
         .all(|name| docker::busybox_image(name, scratch.path()))
     {
-        eprintln!("no static busybox for an image: containers are not tried");
+        docker::skipped("no static busybox for an image");
         return;
     }
     let work = Workspace::new(

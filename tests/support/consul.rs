@@ -13,6 +13,8 @@ pub struct Consul {
     api: Api,
     /// Port of the HTTP or HTTPS API.
     pub port: u16,
+    /// Port of the gRPC API that the mesh's sidecars are set up through, with containers on.
+    pub grpc: Option<u16>,
     server: Server,
 }
 
@@ -58,6 +60,16 @@ impl Consul {
                 "server": ports::free(), "serf_lan": ports::free(),
             },
         });
+        let grpc = options.containers.then(ports::free);
+        if let Some(grpc) = grpc {
+            config["ports"]["grpc"] = json!(grpc);
+            config["connect"]["enabled"] = json!(true);
+            config["config_entries"] = json!({ "bootstrap": [{
+                "Kind": "service-intentions",
+                "Name": "*",
+                "Sources": [{ "Name": "*", "Action": "deny" }],
+            }]});
+        }
         if let Some((_, certificate)) = tls {
             config["ports"]["http"] = json!(-1);
             config["ports"]["https"] = json!(port);
@@ -104,7 +116,12 @@ impl Consul {
         });
         if ready {
             api.delete("/v1/kv/ready");
-            return Some(Self { api, port, server });
+            return Some(Self {
+                api,
+                port,
+                grpc,
+                server,
+            });
         }
         assert!(
             server.log().contains("address already in use"),
@@ -155,9 +172,26 @@ impl Consul {
             .unwrap_or_default()
     }
 
+    /// Lets the service `source` call `destination` in the mesh.
+    pub fn allow(&self, source: &str, destination: &str) {
+        self.put(
+            &intention(source, destination),
+            &json!({ "Action": "allow" }),
+        );
+    }
+
+    /// Takes back what [`allow`](Self::allow) did.
+    pub fn disallow(&self, source: &str, destination: &str) {
+        self.delete(&intention(source, destination));
+    }
+
     /// The instances of a service in the catalog.
     pub fn service(&self, name: &str) -> Vec<Value> {
         let instances = self.get(&format!("/v1/catalog/service/{name}"));
         instances.as_array().cloned().unwrap_or_default()
     }
+}
+
+fn intention(source: &str, destination: &str) -> String {
+    format!("/v1/connect/intentions/exact?source={source}&destination={destination}")
 }

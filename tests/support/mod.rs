@@ -11,6 +11,7 @@
 //! work.plan().assert_empty();
 //! let proxy = Proxy::start(&servers.nomad.address);    // counts, injects faults, holds requests
 //! let own = support::Servers::start(Options { acl: true, ..Options::default() });  // one's own
+//! if docker::ready() { … }                             // says `skipped: …` where containers cannot run
 //! ```
 //! `tools/servers` finds or builds the programs. Every server listens on free loopback ports of its
 //! own and keeps its data in a folder of its own; `tools/keeper` stops it when the test
@@ -21,6 +22,7 @@ pub mod api;
 pub mod certificates;
 pub mod consul;
 pub mod docker;
+pub mod network;
 pub mod nomad;
 pub mod ports;
 pub mod process;
@@ -28,6 +30,8 @@ pub mod proxy;
 pub mod servers;
 pub mod terraform;
 pub mod tools;
+pub mod traefik;
+pub mod vault;
 
 #[allow(unused_imports)]
 pub use proxy::{Action, Gate, Proxy};

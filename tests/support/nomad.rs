@@ -3,15 +3,20 @@
 use super::api::{Answer, Api};
 use super::certificates::Certificate;
 use super::consul::Consul;
+use super::network::Network;
 use super::process::Server;
 use super::servers::Options;
-use super::{eventually, ports, tools};
+use super::vault::{self, Vault};
+use super::{docker, eventually, ports, tools};
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 use std::path::Path;
 
 /// A Nomad agent in dev mode (one server and one client, in memory) on 127.0.0.1.
 pub struct Nomad {
     api: Api,
+    /// What its containers are connected to, with containers on.
+    pub network: Option<Network>,
     server: Server,
 }
 
@@ -30,9 +35,10 @@ impl Nomad {
         tls: Option<(&str, &Certificate)>,
         token: Option<&str>,
         consul: &Consul,
+        vault: Option<&Vault>,
     ) -> Self {
         for _ in 0..5 {
-            if let Some(nomad) = Self::try_start(folder, options, tls, token, consul) {
+            if let Some(nomad) = Self::try_start(folder, options, tls, token, consul, vault) {
                 return nomad;
             }
         }
@@ -45,17 +51,38 @@ impl Nomad {
         tls: Option<(&str, &Certificate)>,
         token: Option<&str>,
         consul: &Consul,
+        vault: Option<&Vault>,
     ) -> Option<Self> {
         let port = ports::free();
         let file = folder.join("nomad.json");
-        let config = config(folder, options, tls, token, consul, port);
+        let mut config = config(folder, options, tls, token, consul, port);
+        let network = options.containers.then(|| Network::make(folder, "nomad"));
+        if let Some(network) = &network {
+            with_containers(&mut config, network, consul);
+        }
+        if let Some(vault) = vault {
+            config["vault"] = json!({
+                "enabled": true,
+                "address": vault.address,
+                "jwt_auth_backend_path": vault::LOGIN,
+                "create_from_role": vault::ROLE,
+                "default_identity": { "aud": ["vault.io"], "ttl": "1h" },
+            });
+        }
         std::fs::write(&file, config.to_string()).unwrap();
+        let nomad = tools::program("nomad");
         let server = Server::start(
             folder,
             "nomad",
             None,
-            &tools::program("nomad"),
-            &["agent", "-dev", &format!("-config={}", file.display())],
+            Path::new("env"),
+            &[
+                &path_with_consul(),
+                nomad.to_str().unwrap(),
+                "agent",
+                "-dev",
+                &format!("-config={}", file.display()),
+            ],
         );
         let scheme = if tls.is_some() { "https" } else { "http" };
         let identity = tls.map(|(_, certificate)| certificate.pem());
@@ -73,8 +100,12 @@ impl Nomad {
             leads(&api, token).then_some(true)
         });
         if ready {
-            let nomad = Self { api, server };
-            nomad.wait_for_node();
+            let nomad = Self {
+                api,
+                network,
+                server,
+            };
+            nomad.wait_for_node(options);
             return Some(nomad);
         }
         assert!(
@@ -86,7 +117,7 @@ impl Nomad {
     }
 
     /// Waits until the one node is ready, can run raw_exec and exec tasks, and knows its Consul.
-    fn wait_for_node(&self) {
+    fn wait_for_node(&self, options: &Options) {
         eventually("the Nomad node is ready", || {
             let nodes = self.get("/v1/nodes");
             let node = nodes.get(0)?;
@@ -95,7 +126,17 @@ impl Nomad {
                 return None;
             }
             let node = self.get(&format!("/v1/node/{}", node["ID"].as_str()?));
-            node["Attributes"]["consul.version"].as_str().map(drop)
+            let known = |name: &str| node["Attributes"][name].as_str();
+            known("consul.version")?;
+            if options.containers {
+                known("driver.docker")?;
+                known("consul.grpc")?;
+                known("plugins.cni.version.bridge")?;
+            }
+            if options.vault {
+                known("vault.version")?;
+            }
+            Some(())
         });
     }
 
@@ -166,8 +207,13 @@ impl Nomad {
         all
     }
 
-    /// The address of a port of a running allocation of a job.
+    /// The port by that label of a running allocation of a job.
     pub fn port(&self, namespace: &str, id: &str, label: &str) -> u16 {
+        self.address(namespace, id, label).port()
+    }
+
+    /// Where a running allocation of a job is reached by the label of a port.
+    pub fn address(&self, namespace: &str, id: &str, label: &str) -> SocketAddr {
         eventually("the job has a running allocation with that port", || {
             let running = self
                 .allocations(namespace, id)
@@ -177,8 +223,19 @@ impl Nomad {
             let allocation = self.get(&path);
             let ports = allocation["AllocatedResources"]["Shared"]["Ports"].as_array()?;
             let port = ports.iter().find(|port| port["Label"] == label)?;
-            u16::try_from(port["Value"].as_u64()?).ok()
+            let number = u16::try_from(port["Value"].as_u64()?).ok()?;
+            Some(SocketAddr::new(
+                port["HostIP"].as_str()?.parse().ok()?,
+                number,
+            ))
         })
+    }
+
+    /// What a job's running allocation answers to `GET` at the port by that label; `None` where no
+    /// answer comes.
+    pub fn ask_job(&self, namespace: &str, id: &str, label: &str, path: &str) -> Option<Answer> {
+        let address = format!("http://{}", self.address(namespace, id, label));
+        Api::new(address, "X-None", None, None, None).ask(reqwest::Method::GET, path, None)
     }
 
     /// Makes a namespace.
@@ -244,6 +301,12 @@ fn config(
             "chroot_env": { "/bin": "/bin", "/lib": "/lib", "/lib64": "/lib64" },
         },
     });
+    if let Some(region) = options.region {
+        config["region"] = json!(region);
+    }
+    if let Some(datacenter) = options.datacenter {
+        config["datacenter"] = json!(datacenter);
+    }
     if token.is_some() {
         config["acl"] = json!({ "enabled": true });
     }
@@ -263,6 +326,32 @@ fn config(
         config["consul"]["key_file"] = json!(certificate.key);
     }
     config
+}
+
+/// Lets jobs use bridge networks and the mesh.
+fn with_containers(config: &mut Value, network: &Network, consul: &Consul) {
+    let client = &mut config["client"];
+    client["network_interface"] = json!(network.interface());
+    client["bridge_network_name"] = json!(network.bridge());
+    client["bridge_network_subnet"] = json!(network.subnet());
+    client["cni_path"] = json!(docker::cni_plugins());
+    client["meta"] = json!({ "connect.sidecar_image": docker::ENVOY });
+    if let Some(port) = consul.grpc {
+        config["consul"]["grpc_address"] = json!(format!("127.0.0.1:{port}"));
+    }
+    config["plugin"] = json!([{ "docker": [{ "config": [{
+        "infra_image": docker::PAUSE,
+        // Images are not to be had again once they are gone.
+        "gc": [{ "image": false }],
+    }]}]}]);
+}
+
+/// `PATH=…` with the consul that the tests run: Nomad has it write the set-up of the mesh's sidecars.
+fn path_with_consul() -> String {
+    let consul = tools::program("consul");
+    let folder = consul.parent().unwrap().display().to_string();
+    let path = std::env::var("PATH").unwrap_or_default();
+    format!("PATH={folder}:{path}")
 }
 
 /// The name of the loopback interface.

@@ -1,12 +1,14 @@
-//! A Nomad and a Consul that know each other.
+//! A Nomad and a Consul that know each other, and a Vault and a Traefik if asked for.
 
 use super::certificates::{Authority, Certificate};
 use super::consul::Consul;
 use super::nomad::Nomad;
+use super::traefik::Traefik;
+use super::vault::Vault;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-/// How the servers are set up; the default is neither ACLs nor TLS.
+/// How the servers are set up; the default is neither ACLs nor TLS nor anything in containers.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// Nobody may do anything without a token.
@@ -15,13 +17,26 @@ pub struct Options {
     pub tls: bool,
     /// With `tls`: clients have to show a certificate of the same authority.
     pub mutual_tls: bool,
+    /// Jobs may use bridge networks and the mesh, where nobody may call anybody without an intention;
+    /// [`docker::ready`](super::docker::ready) has to say yes. The mesh works without ACLs and TLS alone.
+    pub containers: bool,
+    /// A Vault that tasks get secrets from; not with `mutual_tls`, as it reads Nomad's keys.
+    pub vault: bool,
+    /// A Traefik that serves what is tagged for it in Consul's catalog; not with `mutual_tls`.
+    pub traefik: bool,
+    /// Nomad's region instead of `global`.
+    pub region: Option<&'static str>,
+    /// Nomad's datacenter instead of `dc1`.
+    pub datacenter: Option<&'static str>,
 }
 
 /// The servers of one test, or of all tests of a binary.
 pub struct Servers {
-    // Dropped in this order: Nomad goes before the Consul it talks to.
+    // Dropped in this order: Nomad goes before the servers it talks to.
+    traefik: Option<Traefik>,
     /// The Nomad agent.
     pub nomad: Nomad,
+    vault: Option<Vault>,
     /// The Consul agent.
     pub consul: Consul,
     /// The authority that signed the servers' certificates, with TLS on.
@@ -59,7 +74,7 @@ impl Servers {
         let names = [
             "127.0.0.1",
             "localhost",
-            "server.global.nomad",
+            &format!("server.{}.nomad", options.region.unwrap_or("global")),
             "server.dc1.consul",
         ];
         let authority = options.tls.then(|| Authority::new(&folder, "tests"));
@@ -78,14 +93,33 @@ impl Servers {
             (None, None)
         };
         let consul = Consul::start(&folder, &options, tls, for_consul);
-        let nomad = Nomad::start(&folder, &options, tls, for_nomad, &consul);
+        let vault = options.vault.then(|| Vault::start(&folder));
+        let nomad = Nomad::start(&folder, &options, tls, for_nomad, &consul, vault.as_ref());
+        if let Some(vault) = &vault {
+            vault.trust(&nomad.address, authority.as_ref().map(|it| it.pem.as_str()));
+        }
+        let traefik = options
+            .traefik
+            .then(|| Traefik::start(&folder, &consul, authority.as_ref()));
         Self {
+            traefik,
             nomad,
+            vault,
             consul,
             authority,
             client,
             folder,
         }
+    }
+
+    /// The Vault; panics where [`Options::vault`] did not ask for one.
+    pub fn vault(&self) -> &Vault {
+        self.vault.as_ref().expect("servers with a Vault")
+    }
+
+    /// The Traefik; panics where [`Options::traefik`] did not ask for one.
+    pub fn traefik(&self) -> &Traefik {
+        self.traefik.as_ref().expect("servers with a Traefik")
     }
 
     /// Where the servers keep their files while they run.
