@@ -223,6 +223,7 @@ mod tests {
                     phase,
                     document: serde_json::json!({ "a": [1, 2.5, null, "ü"], "big": u64::MAX }),
                     jobs: [("web".to_owned(), job.clone())].into(),
+                    applied_scopes: [("network/mesh".to_owned(), serde_json::json!({}))].into(),
                     leaving: leaving.clone(),
                     operation: operation.clone(),
                 };

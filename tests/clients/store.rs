@@ -1,5 +1,6 @@
 //! The protocol of the records: who wins, who is told what, and that nothing is overwritten.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -39,6 +40,7 @@ pub(super) fn record(revision: u64, phase: Phase, image: &str) -> Record {
         phase,
         document: json!({ "kind": "Application", "image": image }),
         jobs: [("web".to_owned(), job)].into(),
+        applied_scopes: BTreeMap::new(),
         leaving: BTreeSet::new(),
         operation: None,
     }
