@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "docs/schemas.rs"]
+mod schemas;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 

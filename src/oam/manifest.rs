@@ -1,5 +1,8 @@
 //! Manifests: the text of a portable document, as users write it, with errors at line and column.
 
+#[cfg(test)]
+mod tests;
+
 use serde_json::Value;
 
 use super::application::COMPONENT;
