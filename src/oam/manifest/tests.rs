@@ -93,23 +93,23 @@ fn what_is_not_of_the_schema_is_at_its_place() {
     for (text, want) in [
         (
             component("worker", "properties:\n  imge: a:1"),
-            "9:9 spec.components[0].properties.imge: Unknown field \"imge\". `spec.components[0].properties` \
+            "9:7 spec.components[0].properties.imge: Unknown field \"imge\". `spec.components[0].properties` \
              has no such field. Did you mean `image`?",
         ),
         (
             component("worker", "properties: {image: a, schedule: '@daily'}"),
-            "8:29 spec.components[0].properties.schedule: \"schedule\" is not for the type `worker`. Only \
+            "8:28 spec.components[0].properties.schedule: \"schedule\" is not for the type `worker`. Only \
              components of type `cron-task` have it. Remove it, or change the type.",
         ),
         (
             component("vmworkload.nomad.oam.dev", "properties: {image: a, command: [a]}"),
-            "8:29 spec.components[0].properties.command: \"command\" is not for the type \
+            "8:28 spec.components[0].properties.command: \"command\" is not for the type \
              `vmworkload.nomad.oam.dev`. All components but those of type `vmworkload.nomad.oam.dev` have \
              it. Remove it, or change the type.",
         ),
         (
             component("cron-task", "properties: {image: a}"),
-            "8:19 spec.components[0].properties.schedule: Missing \"schedule\". \
+            "8:17 spec.components[0].properties.schedule: Missing \"schedule\". \
              `spec.components[0].properties` needs it: When a `cron-task` runs: five cron fields, such as \
              `*/15 * * * *`, or one of `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`. Write five \
              fields (minute, hour, day of month, month, day of week), such as `*/15 * * * *`, or one of \
@@ -117,7 +117,7 @@ fn what_is_not_of_the_schema_is_at_its_place() {
         ),
         (
             component("worker", "properties:\n  image: [a]"),
-            "9:16 spec.components[0].properties.image: Wrong kind of value. It must be text, and is a list. \
+            "9:14 spec.components[0].properties.image: Wrong kind of value. It must be text, and is a list. \
              Docker image to run; of a virtual machine, the path of its disk image on the nodes. Either \
              this, a `command` or `container` blocks are needed.",
         ),
@@ -128,37 +128,37 @@ fn what_is_not_of_the_schema_is_at_its_place() {
         ),
         (
             component("worker", "properties: {image: a, env: [{name: A, value: a, valueFrom: {consulKey: {key: k}}}]}"),
-            "8:55 spec.components[0].properties.env[0].value: Not allowed here. A field of this name has no \
+            "8:44 spec.components[0].properties.env[0].value: Not allowed here. A field of this name has no \
              place here. Remove it.",
         ),
         (
             component("worker", "properties: {image: a, env: [{name: A}]}"),
-            "8:35 spec.components[0].properties.env[0].value: Missing \"value\". \
+            "8:34 spec.components[0].properties.env[0].value: Missing \"value\". \
              `spec.components[0].properties.env[0]` needs it.",
         ),
         (
             component("worker", "properties:\n  image: a\n  resources:\n    cpu: lots"),
-            "11:16 spec.components[0].properties.resources.cpu: \"lots\" is not written as it must be. CPU in \
+            "11:14 spec.components[0].properties.resources.cpu: \"lots\" is not written as it must be. CPU in \
              cores or thousandths of one, such as `1` or `500m`. A core counts as 1,000 MHz. `100m` \
              otherwise. Write thousandths of a core, such as `500m`, or cores, such as `1` or `0.5`.",
         ),
         (
             component("webservise", "properties: {image: a}"),
-            "7:13 spec.components[0].type: Unknown value \"webservise\". It must be one of `webservice`, \
+            "7:11 spec.components[0].type: Unknown value \"webservise\". It must be one of `webservice`, \
              `worker`, `task`, `cron-task`, `daemon`, `containerizedworkload.nomad.oam.dev`, \
              `executableworkload.nomad.oam.dev`, `vmworkload.nomad.oam.dev`, `batchworkload.nomad.oam.dev` \
              and `systemworkload.nomad.oam.dev`. Did you mean `webservice`? What kind of thing it is.",
         ),
         (
             component("worker", "properties: {image: a}\ntraits: [{type: scaller}]"),
-            "9:23 spec.components[0].traits[0].type: Unknown value \"scaller\". It must be one of `sidecar`, \
+            "9:21 spec.components[0].traits[0].type: Unknown value \"scaller\". It must be one of `sidecar`, \
              `scaler`, `ingress`, `volume`, `vault-secret`, `affinity`, `updatestrategy.nomad.oam.dev`, \
              `migration.nomad.oam.dev` and `servicediscovery.nomad.oam.dev`. Did you mean `scaler`? What is \
              added.",
         ),
         (
             component("worker", "properties: {image: a}\ntraits: [{type: volume, properties: {source: a, mountPath: /a}}]"),
-            "9:43 spec.components[0].traits[0].properties.name: Missing \"name\". \
+            "9:41 spec.components[0].traits[0].properties.name: Missing \"name\". \
              `spec.components[0].traits[0].properties` needs it: A name here has at most 63 lower-case \
              letters, digits and hyphens, and begins and ends with a letter or a digit.",
         ),
@@ -229,7 +229,7 @@ fn what_is_there_twice_is_at_the_second() {
         ),
         (
             component("worker", "properties: {image: a}\ntraits:\n- {type: scaler}\n- {type: scaler}"),
-            "11:7 spec.components[0].traits[1]: Duplicate trait. A component has it once.",
+            "11:7 spec.components[0].traits[1].properties: Duplicate trait. A component has it once.",
         ),
         (
             component(
@@ -237,11 +237,11 @@ fn what_is_there_twice_is_at_the_second() {
                 "properties: {image: a}\ntraits:\n- {type: volume, properties: {name: a, source: a, mountPath: /a}}\n\
                  - {type: volume, properties: {name: a, source: a, mountPath: /b}}",
             ),
-            "11:7 spec.components[0].traits[1]: Duplicate trait. Names must differ.",
+            "11:34 spec.components[0].traits[1].properties: Duplicate trait. Names must differ.",
         ),
         (
             component("worker", "properties:\n  image: a\n  ports:\n  - {name: a, port: 1}\n  - {name: a, port: 2}"),
-            "12:11 spec.components[0].properties.ports[1]: Duplicate name. Names must differ.",
+            "12:9 spec.components[0].properties.ports[1]: Duplicate name. Names must differ.",
         ),
         (
             component("worker", "properties:\n  image: a\n  env: [{name: A, value: a}, {name: A, value: b}]"),
@@ -252,7 +252,7 @@ fn what_is_there_twice_is_at_the_second() {
                 "components: [{name: a, type: worker}]\nscopes:\n- {scopeRef: {kind: namespace.nomad.oam.dev, name: a}, properties: {namespace: a}}\n\
                  - {scopeRef: {kind: namespace.nomad.oam.dev, name: a}, properties: {namespace: a}}",
             ),
-            "8:5 spec.scopes[1]: Duplicate scope. Names must differ.",
+            "8:70 spec.scopes[1].properties: Duplicate scope. Names must differ.",
         ),
     ] {
         assert_eq!(say(&text), [want], "{text}");
@@ -268,12 +268,12 @@ fn what_is_wrong_with_the_application_is_at_its_line() {
                 "properties:\n  image: a\n  ports:\n  - {name: http, port: 80}\ntraits:\n- type: ingress\n  \
                  properties:\n    host: a.example.com\n    port: admin",
             ),
-            "16:17 spec.components[0].traits[0].properties.port",
+            "16:15 spec.components[0].traits[0].properties.port",
             "No port \"admin\"",
         ),
         (
             component("worker", "properties:\n  image: a\n  resources: {cpu: '0'}"),
-            "10:26 spec.components[0].properties.resources.cpu",
+            "10:24 spec.components[0].properties.resources.cpu",
             "is not an amount of CPU",
         ),
         (
@@ -283,7 +283,7 @@ fn what_is_wrong_with_the_application_is_at_its_line() {
         ),
         (
             component("worker", "properties: {command: [a], driver: docker}"),
-            "8:42 spec.components[0].properties.driver",
+            "8:40 spec.components[0].properties.driver",
             "Docker without an image",
         ),
         (
@@ -293,7 +293,7 @@ fn what_is_wrong_with_the_application_is_at_its_line() {
         ),
         (
             component("worker", "properties:\n  image: a\n  env:\n  - {name: A, value: a}\n  - {name: A, valueFrom: {consulKey: {key: k}}}"),
-            "12:32 spec.components[0].properties.env[1].valueFrom",
+            "12:30 spec.components[0].properties.env[1].valueFrom",
             "is taken",
         ),
         (
@@ -301,8 +301,8 @@ fn what_is_wrong_with_the_application_is_at_its_line() {
                 "components: [{name: a, type: worker, properties: {image: a}}]\nscopes:\n\
                  - {scopeRef: {kind: networkscope.nomad.oam.dev, name: m}, properties: {subnet: 10.0.0.0/8}}",
             ),
-            "7:81 spec.scopes[0].properties.subnet",
-            "A subnet without an overlay",
+            "7:82 spec.scopes[0].properties.subnet",
+            "Remove `subnet`, or set `networkMode` to",
         ),
     ] {
         let said = say(&text);
