@@ -3,6 +3,10 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "docs/data_sources.rs"]
+mod data_sources;
+#[path = "docs/functions.rs"]
+mod functions;
 #[path = "docs/schemas.rs"]
 mod schemas;
 
