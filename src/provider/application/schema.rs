@@ -24,10 +24,13 @@ pub const COMPUTED: [&str; 6] = [
 pub fn schema() -> Schema {
     let mut block = convert::block(def::application());
     for attribute in &mut block.attributes {
+        // Of a manifest it is what the manifest says.
         if attribute.name == "name" {
-            // Of a manifest it is what the manifest says.
             attribute.mode = Mode::OptionalComputed;
             attribute.description.push_str(" With a `manifest`, the name is there.");
+        } else if attribute.name == "tenant" {
+            attribute.mode = Mode::OptionalComputed;
+            attribute.description.push_str(" With a `manifest`, it may be there instead; this goes before.");
         }
     }
     block.attributes.push(Attribute::new(
