@@ -152,6 +152,12 @@ fn component() -> impl Strategy<Value = Value> {
     );
     (kind, program, env, ports(), blocks, traits).prop_map(
         |(kind, (image, rest, args), env, ports, blocks, traits)| {
+            let (image, program) = match kind {
+                "executableworkload.nomad.oam.dev" => (false, true),
+                "containerizedworkload.nomad.oam.dev" => (true, true),
+                "vmworkload.nomad.oam.dev" => (true, false),
+                _ => (image, true),
+            };
             let long = matches!(kind, "webservice" | "worker" | "daemon");
             let serves = matches!(kind, "webservice" | "daemon");
             let scales = matches!(kind, "webservice" | "worker" | "task");
@@ -161,7 +167,7 @@ fn component() -> impl Strategy<Value = Value> {
                 ("image", image.then(|| json!("nginx:1.25"))),
                 (
                     "command",
-                    (!image || command.len() > 2).then(|| command.into()),
+                    (program && (!image || command.len() > 2)).then(|| command.into()),
                 ),
                 ("args", args.map(Value::from)),
                 ("env", env.map(|env| json!(env))),
@@ -264,7 +270,11 @@ proptest! {
         let node = Node::from(&application);
         prop_assert_eq!(errors(&node), Vec::new());
         let document = oam::to_document(&node);
-        prop_assert_eq!(oam::from_document(&document).unwrap(), node);
+        prop_assert_eq!(&oam::from_document(&document).unwrap(), &node);
+        let text = document.to_string();
+        let read = oam::manifest::read(&text);
+        prop_assert!(read.is_ok(), "{}: {:?}", text, read.err());
+        prop_assert_eq!(read.unwrap().node, node);
     }
 
     #[test]

@@ -17,7 +17,8 @@ fn workspace(prefix: &str, configuration: &str) -> Workspace {
 /// What a data source found.
 fn found(work: &Workspace, address: &str) -> Value {
     work.apply();
-    work.state(address).unwrap_or_else(|| panic!("no {address}"))
+    work.state(address)
+        .unwrap_or_else(|| panic!("no {address}"))
 }
 
 #[test]
@@ -26,8 +27,13 @@ fn applications_are_found() {
     servers.nomad.namespace("seen");
     let job = yearly("job", "driver = \"raw_exec\"\n command = [\"/bin/true\"]");
     let own = application("looked-at", &format!("tenant = \"seen\"\n{job}"));
-    let other = own.replace("\"it\"", "\"other\"").replace("tenant = \"seen\"", "");
-    let first = workspace("seen", &format!("{own}{}", other.replace("looked-at", "aside")));
+    let other = own
+        .replace("\"it\"", "\"other\"")
+        .replace("tenant = \"seen\"", "");
+    let first = workspace(
+        "seen",
+        &format!("{own}{}", other.replace("looked-at", "aside")),
+    );
     first.apply();
 
     let look = r#"
@@ -54,7 +60,10 @@ fn applications_are_found() {
     let record = servers.consul.record("seen", "seen", "looked-at").unwrap();
     let manifest: Value = serde_json::from_str(state["manifest"].as_str().unwrap()).unwrap();
     assert_eq!(manifest, record["document"]);
-    assert_eq!(work.state("data.oam_application.other").unwrap()["id"], "default/aside");
+    assert_eq!(
+        work.state("data.oam_application.other").unwrap()["id"],
+        "default/aside"
+    );
 
     let all = work.state("data.oam_applications.all").unwrap();
     assert_eq!(all["ids"], json!(["default/aside", "seen/looked-at"]));
@@ -62,8 +71,14 @@ fn applications_are_found() {
         at(&all, "/applications/1"),
         &json!({ "id": "seen/looked-at", "tenant": "seen", "name": "looked-at", "revision": 1, "status": "settled" })
     );
-    assert_eq!(work.state("data.oam_applications.seen").unwrap()["ids"], json!(["seen/looked-at"]));
-    assert_eq!(work.state("data.oam_applications.none").unwrap()["ids"], json!([]));
+    assert_eq!(
+        work.state("data.oam_applications.seen").unwrap()["ids"],
+        json!(["seen/looked-at"])
+    );
+    assert_eq!(
+        work.state("data.oam_applications.none").unwrap()["ids"],
+        json!([])
+    );
     assert_eq!(
         work.state("data.oam_tenant.seen").unwrap(),
         json!({
@@ -72,29 +87,56 @@ fn applications_are_found() {
         })
     );
     let none = work.state("data.oam_tenant.none").unwrap();
-    assert_eq!((&none["namespace_exists"], &none["applications"]), (&json!(false), &json!([])));
+    assert_eq!(
+        (&none["namespace_exists"], &none["applications"]),
+        (&json!(false), &json!([]))
+    );
 
     // A job that is gone is not among them, and one that was stopped says so.
     servers.nomad.stop("seen", "looked-at-job", false);
-    assert_eq!(at(&found(&work, "data.oam_application.it"), "/jobs/job/stopped"), true);
+    assert_eq!(
+        at(
+            &found(&work, "data.oam_application.it"),
+            "/jobs/job/stopped"
+        ),
+        true
+    );
     servers.nomad.stop("seen", "looked-at-job", true);
     assert_eq!(found(&work, "data.oam_application.it")["jobs"], json!({}));
 
     // What cannot be read is told, and hides nothing else.
-    servers.consul.write_key("seen/applications/seen/broken", "no record");
+    servers
+        .consul
+        .write_key("seen/applications/seen/broken", "no record");
     let run = work.apply();
-    let said: Vec<_> = run.diagnostics.iter().map(|one| (&*one.severity, &*one.summary)).collect();
-    let unreadable = ("warning", "The record of the application seen/broken cannot be read");
+    let said: Vec<_> = run
+        .diagnostics
+        .iter()
+        .map(|one| (&*one.severity, &*one.summary))
+        .collect();
+    let unreadable = (
+        "warning",
+        "The record of the application seen/broken cannot be read",
+    );
     assert!(said.contains(&unreadable), "{said:?}");
-    assert_eq!(work.state("data.oam_applications.seen").unwrap()["ids"], json!(["seen/looked-at"]));
+    assert_eq!(
+        work.state("data.oam_applications.seen").unwrap()["ids"],
+        json!(["seen/looked-at"])
+    );
     let tenant = work.state("data.oam_tenant.seen").unwrap();
-    assert_eq!(tenant["applications"], json!(["seen/broken", "seen/looked-at"]));
+    assert_eq!(
+        tenant["applications"],
+        json!(["seen/broken", "seen/looked-at"])
+    );
     first.destroy();
 }
 
 #[test]
 fn what_is_not_there_or_cannot_be_is_an_error_at_its_attribute() {
-    let work = workspace("absent", "data \"oam_application\" \"it\" {\n  name = \"nobody\"\n}\n");
+    let work = workspace(
+        "absent",
+        "data \"oam_application\" \"it\" {\n  name = \"nobody\"\n}\n",
+    );
     let errors = work.try_plan().failed();
     assert_eq!(errors.len(), 1, "{errors:#?}");
     assert_eq!(errors[0].summary, "No such application");
@@ -102,13 +144,28 @@ fn what_is_not_there_or_cannot_be_is_an_error_at_its_attribute() {
     assert_eq!(errors[0].code, "name = \"nobody\"");
 
     for (configuration, says, at) in [
-        ("data \"oam_application\" \"it\" {\n  name = \"A b\"\n}\n", "A b", "name"),
-        ("data \"oam_applications\" \"it\" {\n  tenant = \"a-b\"\n}\n", "a-b", "tenant"),
-        ("data \"oam_tenant\" \"it\" {\n  name = \"a/b\"\n}\n", "a/b", "name"),
+        (
+            "data \"oam_application\" \"it\" {\n  name = \"A b\"\n}\n",
+            "A b",
+            "name",
+        ),
+        (
+            "data \"oam_applications\" \"it\" {\n  tenant = \"a-b\"\n}\n",
+            "a-b",
+            "tenant",
+        ),
+        (
+            "data \"oam_tenant\" \"it\" {\n  name = \"a/b\"\n}\n",
+            "a/b",
+            "name",
+        ),
     ] {
         let errors = Workspace::bare(configuration).validate();
         assert_eq!(errors.len(), 1, "{errors:#?}");
-        assert!(errors[0].summary.contains(says) && errors[0].code.starts_with(at), "{errors:#?}");
+        assert!(
+            errors[0].summary.contains(says) && errors[0].code.starts_with(at),
+            "{errors:#?}"
+        );
     }
 }
 
@@ -135,7 +192,10 @@ fn the_vocabulary_needs_no_server() {
     assert!(!has(&types[0]["properties"], "schedule") && has(&types[0]["properties"], "image"));
     let state = work.state("data.oam_trait_types.all").unwrap();
     let traits = state["trait_types"].as_array().unwrap();
-    let update = traits.iter().find(|one| one["block"] == "update_strategy").unwrap();
+    let update = traits
+        .iter()
+        .find(|one| one["block"] == "update_strategy")
+        .unwrap();
     assert_eq!(update["name"], "updatestrategy.nomad.oam.dev");
     assert!(has(&update["applies_to"], "worker") && !has(&update["applies_to"], "task"));
     for one in types.iter().chain(traits) {

@@ -98,12 +98,18 @@ fn a_manifest_is_translated_and_turned_into_an_object_and_back() {
 fn what_is_wrong_is_said_at_the_call_with_its_line_or_attribute() {
     let shown = |expression: &str| format!("output \"it\" {{\n  value = {expression}\n}}\n");
     let wrong = MANIFEST.replace("image: nginx", "imge: nginx");
-    let scoped = format!("{MANIFEST}  scopes:\n  - scopeRef: {{kind: networkscope.nomad.oam.dev, name: mesh}}\n");
+    let scoped = format!(
+        "{MANIFEST}  scopes:\n  - scopeRef: {{kind: networkscope.nomad.oam.dev, name: mesh}}\n"
+    );
     for (expression, manifest, words) in [
         (
             "provider::oam::nomad_jobs(file(\"app.yaml\"))",
             wrong.as_str(),
-            ["line 9, column 7, at `spec.components[0].properties.imge`", "Did you mean `image`?"].as_slice(),
+            [
+                "line 9, column 7, at `spec.components[0].properties.imge`",
+                "Did you mean `image`?",
+            ]
+            .as_slice(),
         ),
         (
             "provider::oam::parse_manifest(file(\"app.yaml\"))",
@@ -113,7 +119,11 @@ fn what_is_wrong_is_said_at_the_call_with_its_line_or_attribute() {
         (
             "provider::oam::nomad_jobs(file(\"app.yaml\"))",
             &scoped,
-            ["The scope \"network/mesh\" is not in the manifest", "line 18, column 5"].as_slice(),
+            [
+                "The scope \"network/mesh\" is not in the manifest",
+                "line 18, column 5",
+            ]
+            .as_slice(),
         ),
         (
             "provider::oam::manifest({ name = \"a\", component = { b = { type = \"wörker\" } } })",
@@ -123,7 +133,12 @@ fn what_is_wrong_is_said_at_the_call_with_its_line_or_attribute() {
         (
             "provider::oam::schema(\"nothing\")",
             "",
-            ["there is no schema of \"nothing\"", "`Application`", "`ingress`"].as_slice(),
+            [
+                "there is no schema of \"nothing\"",
+                "`Application`",
+                "`ingress`",
+            ]
+            .as_slice(),
         ),
     ] {
         let work = workspace(&shown(expression), manifest);
@@ -150,6 +165,9 @@ fn what_is_not_known_yet_has_a_result_that_is_not_known_yet() {
         "#,
         "",
     );
-    assert_eq!(at(&work.plan().json, "/output_changes/it/after_unknown"), true);
+    assert_eq!(
+        at(&work.plan().json, "/output_changes/it/after_unknown"),
+        true
+    );
     assert_eq!(at(&outputs(&work), "/it/value"), "a:1");
 }

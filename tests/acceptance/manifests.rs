@@ -5,7 +5,8 @@ use serde_json::json;
 use super::support::{Workspace, servers};
 use super::{ADDRESS, at};
 
-const RESOURCE: &str = "resource \"oam_application\" \"it\" {\n  manifest = file(\"app.yaml\")\n}\n";
+const RESOURCE: &str =
+    "resource \"oam_application\" \"it\" {\n  manifest = file(\"app.yaml\")\n}\n";
 
 /// A document with a worker that idles, and a job that never runs by itself.
 fn manifest(name: &str, greeting: &str) -> String {
@@ -60,7 +61,10 @@ fn a_manifest_lives_from_create_to_destroy() {
     let plan = work.plan();
     assert_eq!(plan.actions(ADDRESS), ["update"]);
     let change = plan.change(ADDRESS);
-    assert_eq!(at(change, "/after/jobs/job"), at(change, "/before/jobs/job"));
+    assert_eq!(
+        at(change, "/after/jobs/job"),
+        at(change, "/before/jobs/job")
+    );
     assert_eq!(at(change, "/after_unknown/jobs/web/version"), true);
     work.apply_plan(&plan).succeeded();
     assert_ne!(index("portable-web"), web);
@@ -76,15 +80,26 @@ fn a_manifest_lives_from_create_to_destroy() {
         let record = servers.consul.record("oam", "default", "portable").unwrap();
         record["document"].clone()
     };
-    let reworded = "# The same.\n".to_owned() + &manifest("portable", "\"goodbye\"").replace("metadata: {name: portable}", "metadata:\n  name: 'portable'");
+    let reworded = "# The same.\n".to_owned()
+        + &manifest("portable", "\"goodbye\"").replace(
+            "metadata: {name: portable}",
+            "metadata:\n  name: 'portable'",
+        );
     for text in [reworded, format!("{document:#}")] {
         work.write("app.yaml", &text);
         let plan = work.plan();
         let change = plan.change(ADDRESS);
         assert_eq!(at(change, "/after/jobs"), at(change, "/before/jobs"));
-        assert_eq!(change.pointer("/after_unknown/jobs/web/version"), None, "{change:#}");
+        assert_eq!(
+            change.pointer("/after_unknown/jobs/web/version"),
+            None,
+            "{change:#}"
+        );
         work.apply_plan(&plan).succeeded();
-        assert_eq!((index("portable-web"), index("portable-job")), (web.clone(), job.clone()));
+        assert_eq!(
+            (index("portable-web"), index("portable-job")),
+            (web.clone(), job.clone())
+        );
         assert_eq!(work.state(ADDRESS).unwrap()["revision"], revision);
         work.plan().assert_empty();
     }
@@ -94,7 +109,10 @@ fn a_manifest_lives_from_create_to_destroy() {
     assert_eq!(work.plan().actions(ADDRESS), ["delete", "create"]);
     work.apply();
     assert_eq!(nomad.job_ids("portable-"), Vec::<String>::new());
-    assert_eq!(nomad.job_ids("portable2-"), ["portable2-job", "portable2-web"]);
+    assert_eq!(
+        nomad.job_ids("portable2-"),
+        ["portable2-job", "portable2-web"]
+    );
     work.destroy();
     assert_eq!(nomad.job_ids("portable2-"), Vec::<String>::new());
     assert_eq!(servers.consul.record("oam", "default", "portable2"), None);
@@ -186,10 +204,20 @@ fn an_application_is_a_manifest_or_blocks() {
     work.write("app.yaml", &manifest("both", "hello"));
     let errors = work.validate();
     assert_eq!(errors.len(), 2, "{errors:#?}");
-    assert!(errors.iter().all(|error| error.summary == "Both a manifest and blocks"), "{errors:#?}");
+    assert!(
+        errors
+            .iter()
+            .all(|error| error.summary == "Both a manifest and blocks"),
+        "{errors:#?}"
+    );
     let work = Workspace::bare("resource \"oam_application\" \"it\" {}\n");
     let errors = work.validate();
-    assert!(errors.iter().any(|error| error.detail.contains("`manifest`")), "{errors:#?}");
+    assert!(
+        errors
+            .iter()
+            .any(|error| error.detail.contains("`manifest`")),
+        "{errors:#?}"
+    );
 }
 
 #[test]
@@ -205,7 +233,8 @@ fn a_tenant_beside_a_manifest_goes_before_the_one_in_it() {
     work.destroy();
 
     // The one that is in it counts as well.
-    let text = manifest("tenanted", "hello").replace("{name: tenanted}", "{name: tenanted, tenant: beside}");
+    let text = manifest("tenanted", "hello")
+        .replace("{name: tenanted}", "{name: tenanted, tenant: beside}");
     let work = workspace(&text);
     work.apply();
     assert_eq!(work.state(ADDRESS).unwrap()["id"], "beside/tenanted");
@@ -228,23 +257,38 @@ fn a_manifest_can_be_known_only_during_the_apply() {
         resource "oam_application" "it" { manifest = terraform_data.text.output }
         "#,
     );
-    let text = manifest("later", "${greeting}").replace("{name: later}", "{name: ${name}, tenant: later}");
+    let text =
+        manifest("later", "${greeting}").replace("{name: later}", "{name: ${name}, tenant: later}");
     work.write("app.tftpl", &text);
     let plan = work.plan();
     for name in ["id", "name", "tenant", "jobs"] {
-        assert_eq!(at(plan.change(ADDRESS), &format!("/after_unknown/{name}")), true, "{name}");
+        assert_eq!(
+            at(plan.change(ADDRESS), &format!("/after_unknown/{name}")),
+            true,
+            "{name}"
+        );
     }
     work.apply_plan(&plan).succeeded();
     let state = work.state(ADDRESS).unwrap();
-    assert_eq!((&state["id"], &state["tenant"]), (&json!("later/later"), &json!("later")));
+    assert_eq!(
+        (&state["id"], &state["tenant"]),
+        (&json!("later/later"), &json!("later"))
+    );
     work.plan().assert_empty();
-    work.run(&["apply", "-json", "-auto-approve", "-var=greeting=bye"]).succeeded();
+    work.run(&["apply", "-json", "-auto-approve", "-var=greeting=bye"])
+        .succeeded();
     let live = servers.nomad.job("later", "later-web").unwrap();
     assert_eq!(at(&live, "/TaskGroups/0/Tasks/0/Env/GREETING"), "bye");
     assert_eq!(work.state(ADDRESS).unwrap()["revision"], 2);
 
     // Another name is another application, which the plan could not say: nothing is done before it does.
-    let other = ["apply", "-json", "-auto-approve", "-var=greeting=bye", "-var=name=other"];
+    let other = [
+        "apply",
+        "-json",
+        "-auto-approve",
+        "-var=greeting=bye",
+        "-var=name=other",
+    ];
     work.run(&other).failed();
     assert_eq!(work.state(ADDRESS).unwrap()["id"], "later/later");
     assert_eq!(servers.nomad.job_ids("later-"), ["later-job", "later-web"]);
@@ -259,13 +303,19 @@ fn an_import_gives_blocks_and_a_manifest_takes_over() {
     let servers = servers();
     let first = workspace(&manifest("taken-over", "hello"));
     first.apply();
-    let index = || servers.nomad.job("default", "taken-over-web").unwrap()["JobModifyIndex"].clone();
+    let index =
+        || servers.nomad.job("default", "taken-over-web").unwrap()["JobModifyIndex"].clone();
     let before = index();
     let second = workspace(&manifest("taken-over", "hello"));
-    second.run(&["import", "-no-color", ADDRESS, "taken-over"]).succeeded();
+    second
+        .run(&["import", "-no-color", ADDRESS, "taken-over"])
+        .succeeded();
     let state = second.state(ADDRESS).unwrap();
     assert_eq!(state["manifest"], serde_json::Value::Null);
-    assert_eq!(at(&state, "/component/web/env"), &json!({ "GREETING": "hello" }));
+    assert_eq!(
+        at(&state, "/component/web/env"),
+        &json!({ "GREETING": "hello" })
+    );
     // From blocks to the same in a manifest: no job changes.
     assert_eq!(second.plan().actions(ADDRESS), ["update"]);
     second.apply();

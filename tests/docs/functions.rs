@@ -11,14 +11,25 @@ use super::{compare, example, name};
 #[test]
 fn the_functions_are_what_their_signatures_say() {
     for (name, function) in OamProvider::new(|_| None).functions() {
-        compare(&format!("docs/functions/{name}.md"), &page(name, &function.signature()));
+        compare(
+            &format!("docs/functions/{name}.md"),
+            &page(name, &function.signature()),
+        );
     }
 }
 
 fn page(function: &str, signature: &Signature) -> String {
-    let Signature { summary, description, .. } = signature;
+    let Signature {
+        summary,
+        description,
+        ..
+    } = signature;
     let usage = example(&format!("functions/{function}/function.tf"));
-    let parameters: Vec<_> = signature.parameters.iter().chain(&signature.variadic).collect();
+    let parameters: Vec<_> = signature
+        .parameters
+        .iter()
+        .chain(&signature.variadic)
+        .collect();
     let typed = |one: &&Parameter| format!("{} {}", one.name, name(&one.ty).to_lowercase());
     let list: Vec<_> = parameters.iter().map(typed).collect();
     let mut text = format!(
@@ -30,7 +41,14 @@ fn page(function: &str, signature: &Signature) -> String {
     );
     for (index, one) in parameters.iter().enumerate() {
         let ty = name(&one.ty);
-        writeln!(text, "{}. `{}` ({ty}) {}", index + 1, one.name, one.description).unwrap();
+        writeln!(
+            text,
+            "{}. `{}` ({ty}) {}",
+            index + 1,
+            one.name,
+            one.description
+        )
+        .unwrap();
     }
     text
 }

@@ -19,5 +19,8 @@ fn the_schemas_are_what_the_definitions_say() {
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
-    assert_eq!(found, files, "docs/schemas has other files than there are kinds");
+    assert_eq!(
+        found, files,
+        "docs/schemas has other files than there are kinds"
+    );
 }

@@ -15,7 +15,10 @@ fn say(text: &str) -> Vec<String> {
     };
     let one = |fault: Fault| {
         let Location { line, column } = fault.location;
-        format!("{line}:{column} {}: {}. {}", fault.place, fault.summary, fault.detail)
+        format!(
+            "{line}:{column} {}: {}. {}",
+            fault.place, fault.summary, fault.detail
+        )
     };
     faults.into_iter().map(one).collect()
 }
@@ -31,7 +34,9 @@ fn document(spec: &str) -> String {
 /// A document with one component: its `type` is on line 7, and `rest` begins on line 8.
 fn component(kind: &str, rest: &str) -> String {
     let rest = rest.replace('\n', "\n  ");
-    document(&format!("components:\n- name: web\n  type: {kind}\n  {rest}"))
+    document(&format!(
+        "components:\n- name: web\n  type: {kind}\n  {rest}"
+    ))
 }
 
 #[test]
@@ -102,7 +107,10 @@ fn what_is_not_of_the_schema_is_at_its_place() {
              components of type `cron-task` have it. Remove it, or change the type.",
         ),
         (
-            component("vmworkload.nomad.oam.dev", "properties: {image: a, command: [a]}"),
+            component(
+                "vmworkload.nomad.oam.dev",
+                "properties: {image: a, command: [a]}",
+            ),
             "8:28 spec.components[0].properties.command: \"command\" is not for the type \
              `vmworkload.nomad.oam.dev`. All components but those of type `vmworkload.nomad.oam.dev` have \
              it. Remove it, or change the type.",
@@ -122,12 +130,18 @@ fn what_is_not_of_the_schema_is_at_its_place() {
              this, a `command` or `container` blocks are needed.",
         ),
         (
-            component("worker", "properties:\n  image: a\n  env: [{name: A, value: 80}]"),
+            component(
+                "worker",
+                "properties:\n  image: a\n  env: [{name: A, value: 80}]",
+            ),
             "10:30 spec.components[0].properties.env[0].value: Wrong kind of value. It must be text, and is \
              a whole number. Write it in quotes. Its value.",
         ),
         (
-            component("worker", "properties: {image: a, env: [{name: A, value: a, valueFrom: {consulKey: {key: k}}}]}"),
+            component(
+                "worker",
+                "properties: {image: a, env: [{name: A, value: a, valueFrom: {consulKey: {key: k}}}]}",
+            ),
             "8:44 spec.components[0].properties.env[0].value: Not allowed here. A field of this name has no \
              place here. Remove it.",
         ),
@@ -137,7 +151,10 @@ fn what_is_not_of_the_schema_is_at_its_place() {
              `spec.components[0].properties.env[0]` needs it.",
         ),
         (
-            component("worker", "properties:\n  image: a\n  resources:\n    cpu: lots"),
+            component(
+                "worker",
+                "properties:\n  image: a\n  resources:\n    cpu: lots",
+            ),
             "11:14 spec.components[0].properties.resources.cpu: \"lots\" is not written as it must be. CPU in \
              cores or thousandths of one, such as `1` or `500m`. A core counts as 1,000 MHz. `100m` \
              otherwise. Write thousandths of a core, such as `500m`, or cores, such as `1` or `0.5`.",
@@ -150,14 +167,20 @@ fn what_is_not_of_the_schema_is_at_its_place() {
              and `systemworkload.nomad.oam.dev`. Did you mean `webservice`? What kind of thing it is.",
         ),
         (
-            component("worker", "properties: {image: a}\ntraits: [{type: scaller}]"),
+            component(
+                "worker",
+                "properties: {image: a}\ntraits: [{type: scaller}]",
+            ),
             "9:21 spec.components[0].traits[0].type: Unknown value \"scaller\". It must be one of `sidecar`, \
              `scaler`, `ingress`, `volume`, `vault-secret`, `affinity`, `updatestrategy.nomad.oam.dev`, \
              `migration.nomad.oam.dev` and `servicediscovery.nomad.oam.dev`. Did you mean `scaler`? What is \
              added.",
         ),
         (
-            component("worker", "properties: {image: a}\ntraits: [{type: volume, properties: {source: a, mountPath: /a}}]"),
+            component(
+                "worker",
+                "properties: {image: a}\ntraits: [{type: volume, properties: {source: a, mountPath: /a}}]",
+            ),
             "9:41 spec.components[0].traits[0].properties.name: Missing \"name\". \
              `spec.components[0].traits[0].properties` needs it: A name here has at most 63 lower-case \
              letters, digits and hyphens, and begins and ends with a letter or a digit.",
@@ -169,13 +192,17 @@ fn what_is_not_of_the_schema_is_at_its_place() {
              ends with a letter or a digit.",
         ),
         (
-            document("components: [{name: a, type: worker}]\nscopes: [{scopeRef: {kind: scope, name: a}}]"),
+            document(
+                "components: [{name: a, type: worker}]\nscopes: [{scopeRef: {kind: scope, name: a}}]",
+            ),
             "6:30 spec.scopes[0].scopeRef.kind: Unknown value \"scope\". It must be one of \
              `networkscope.nomad.oam.dev`, `nodepool.nomad.oam.dev` and `namespace.nomad.oam.dev`. The kind \
              of the scope.",
         ),
         (
-            document("components: [{name: a, type: worker}]\nscopes: [{scopeRef: {kind: networkscope.nomad.oam.dev, name: a}, properties: {mode: host}}]"),
+            document(
+                "components: [{name: a, type: worker}]\nscopes: [{scopeRef: {kind: networkscope.nomad.oam.dev, name: a}, properties: {mode: host}}]",
+            ),
             "6:81 spec.scopes[0].properties.mode: Unknown field \"mode\". `spec.scopes[0].properties` has no \
              such field. It can have `connectSidecar`, `dnsServers`, `networkMode`, `serviceMesh` and \
              `subnet`.",
@@ -202,7 +229,9 @@ fn what_is_not_of_the_schema_is_at_its_place() {
 
 #[test]
 fn the_whole_of_a_document_is_told_apart_from_other_documents() {
-    let said = say("apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: b}\nspec: {type: NodePort}\n");
+    let said = say(
+        "apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: b}\nspec: {type: NodePort}\n",
+    );
     assert_eq!(
         said,
         [
@@ -228,7 +257,10 @@ fn what_is_there_twice_is_at_the_second() {
             "7:5 spec.components[1]: Duplicate component. Names must differ.",
         ),
         (
-            component("worker", "properties: {image: a}\ntraits:\n- {type: scaler}\n- {type: scaler}"),
+            component(
+                "worker",
+                "properties: {image: a}\ntraits:\n- {type: scaler}\n- {type: scaler}",
+            ),
             "11:7 spec.components[0].traits[1].properties: Duplicate trait. A component has it once.",
         ),
         (
@@ -240,11 +272,17 @@ fn what_is_there_twice_is_at_the_second() {
             "11:34 spec.components[0].traits[1].properties: Duplicate trait. Names must differ.",
         ),
         (
-            component("worker", "properties:\n  image: a\n  ports:\n  - {name: a, port: 1}\n  - {name: a, port: 2}"),
+            component(
+                "worker",
+                "properties:\n  image: a\n  ports:\n  - {name: a, port: 1}\n  - {name: a, port: 2}",
+            ),
             "12:9 spec.components[0].properties.ports[1]: Duplicate name. Names must differ.",
         ),
         (
-            component("worker", "properties:\n  image: a\n  env: [{name: A, value: a}, {name: A, value: b}]"),
+            component(
+                "worker",
+                "properties:\n  image: a\n  env: [{name: A, value: a}, {name: A, value: b}]",
+            ),
             "10:34 spec.components[0].properties.env[1]: Duplicate variable. Names must differ.",
         ),
         (
@@ -277,7 +315,10 @@ fn what_is_wrong_with_the_application_is_at_its_line() {
             "is not an amount of CPU",
         ),
         (
-            component("task", "properties: {image: a}\ntraits:\n- {type: ingress, properties: {host: a.b}}"),
+            component(
+                "task",
+                "properties: {image: a}\ntraits:\n- {type: ingress, properties: {host: a.b}}",
+            ),
             "10:35 spec.components[0].traits[0].properties",
             "does not apply here",
         ),
@@ -292,7 +333,10 @@ fn what_is_wrong_with_the_application_is_at_its_line() {
             "Nothing to run",
         ),
         (
-            component("worker", "properties:\n  image: a\n  env:\n  - {name: A, value: a}\n  - {name: A, valueFrom: {consulKey: {key: k}}}"),
+            component(
+                "worker",
+                "properties:\n  image: a\n  env:\n  - {name: A, value: a}\n  - {name: A, valueFrom: {consulKey: {key: k}}}",
+            ),
             "12:30 spec.components[0].properties.env[1].valueFrom",
             "is taken",
         ),
@@ -307,7 +351,10 @@ fn what_is_wrong_with_the_application_is_at_its_line() {
     ] {
         let said = say(&text);
         assert_eq!(said.len(), 1, "{text}\n{said:#?}");
-        assert!(said[0].starts_with(&format!("{place}: ")) && said[0].contains(words), "{text}\n{said:#?}");
+        assert!(
+            said[0].starts_with(&format!("{place}: ")) && said[0].contains(words),
+            "{text}\n{said:#?}"
+        );
     }
 }
 

@@ -126,7 +126,11 @@ impl Defs {
 
     /// The name of a block's schema, with its label as a field. `around` is the block that it is in.
     fn block(&mut self, block: &'static Block, around: &str) -> String {
-        if let Some((_, name)) = self.blocks.iter().find(|(known, _)| std::ptr::eq(*known, block)) {
+        if let Some((_, name)) = self
+            .blocks
+            .iter()
+            .find(|(known, _)| std::ptr::eq(*known, block))
+        {
             return name.clone();
         }
         let mut name = block.name.to_owned();
@@ -160,7 +164,9 @@ fn when(target: String, kind: &str) -> Value {
 }
 
 fn metadata(defs: &mut Defs) -> Value {
-    let fields = DEFINITION.fields().filter(|field| METADATA.contains(&field.name));
+    let fields = DEFINITION
+        .fields()
+        .filter(|field| METADATA.contains(&field.name));
     let mut schema = object(fields, "metadata", defs);
     schema["description"] = "What the application is called.".into();
     schema
@@ -191,7 +197,10 @@ fn component_item(types: Vec<Value>, one_trait: &str) -> Value {
 }
 
 fn trait_item(traits: Vec<Value>) -> Value {
-    let names: Vec<_> = traits::ALL.iter().map(|definition| definition.field.oam).collect();
+    let names: Vec<_> = traits::ALL
+        .iter()
+        .map(|definition| definition.field.oam)
+        .collect();
     json!({
         "type": "object",
         "required": ["type"],
@@ -205,7 +214,10 @@ fn trait_item(traits: Vec<Value>) -> Value {
 }
 
 fn scope_item(scopes: Vec<Value>) -> Value {
-    let kinds: Vec<_> = scopes::ALL.iter().map(|definition| definition.kind).collect();
+    let kinds: Vec<_> = scopes::ALL
+        .iter()
+        .map(|definition| definition.kind)
+        .collect();
     json!({
         "type": "object",
         "required": ["scopeRef"],
@@ -319,7 +331,9 @@ fn field_schema(field: &Field, around: &str, defs: &mut Defs) -> Value {
 
 /// A schema with a description before that of its form.
 fn described(mut schema: Value, doc: &str) -> Value {
-    let how = schema["description"].as_str().map(|how| format!("{doc} {how}"));
+    let how = schema["description"]
+        .as_str()
+        .map(|how| format!("{doc} {how}"));
     schema["description"] = how.unwrap_or_else(|| doc.to_owned()).into();
     schema
 }

@@ -38,7 +38,12 @@ pub fn kinds() -> Vec<&'static str> {
     let traits = traits::ALL.iter().map(|definition| definition.field.oam);
     let scopes = scopes::ALL.iter().map(|definition| definition.kind);
     let types = ComponentType::NAMES.iter().copied();
-    [APPLICATION].into_iter().chain(types).chain(traits).chain(scopes).collect()
+    [APPLICATION]
+        .into_iter()
+        .chain(types)
+        .chain(traits)
+        .chain(scopes)
+        .collect()
 }
 
 /// The schema of a kind, by its name in documents or in HCL; `None` where there is none of that name.
@@ -63,7 +68,9 @@ pub fn of(kind: &str) -> Option<Value> {
 pub fn check(document: &Document) -> Vec<Fault> {
     let problems = COMPILED.as_ref().map(|schema| schema.check(document));
     let problems = problems.into_iter().flatten();
-    problems.map(|problem| fault(&document.value, problem)).collect()
+    problems
+        .map(|problem| fault(&document.value, problem))
+        .collect()
 }
 
 fn fault(document: &Value, problem: SchemaProblem) -> Fault {
@@ -135,7 +142,10 @@ fn other_types(name: &str, own: &str) -> Option<(String, String)> {
     };
     let who = match with.len() <= without.len() {
         true => format!("Only components of type {} have it.", list(&with)),
-        false => format!("All components but those of type {} have it.", list(&without)),
+        false => format!(
+            "All components but those of type {} have it.",
+            list(&without)
+        ),
     };
     Some((
         format!("{name:?} is not for the type `{own}`"),

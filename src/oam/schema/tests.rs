@@ -57,7 +57,8 @@ fn application(at: usize, more: &[&str]) -> Node {
 
 fn own_fields() -> Vec<&'static str> {
     let own = COMPONENT.fields().map(|field| field.name);
-    own.filter(|name| !BESIDE.contains(name) && !traits::is_trait(name)).collect()
+    own.filter(|name| !BESIDE.contains(name) && !traits::is_trait(name))
+        .collect()
 }
 
 #[test]
@@ -71,7 +72,11 @@ fn the_schema_and_the_checks_take_the_same_fields_of_each_type() {
                     && matches!(problem.path.0.get(2), Some(Step::Field(field)) if field == name)
             };
             let refused = problems.iter().any(|problem| blamed(&problem));
-            assert_eq!(refused, !fields::takes(*kind, name), "{kind:?} {name}: {problems:#?}");
+            assert_eq!(
+                refused,
+                !fields::takes(*kind, name),
+                "{kind:?} {name}: {problems:#?}"
+            );
             if !refused {
                 assert_eq!(problems, [], "{kind:?} {name}");
             }
@@ -102,7 +107,8 @@ fn the_schema_and_the_checks_need_the_same_fields_of_each_type() {
                 matches!(problem.path.0.get(2), Some(Step::Field(field)) if field == name)
             });
             // What a webservice serves can be a port of a container, too.
-            let needed = fields::needs(*kind, name) || (name, *kind) == ("port", ComponentType::Webservice);
+            let needed =
+                fields::needs(*kind, name) || (name, *kind) == ("port", ComponentType::Webservice);
             assert_eq!(refused, needed, "{kind:?} {name}: {problems:#?}");
         }
     }
@@ -115,7 +121,10 @@ fn every_kind_has_a_schema_that_compiles_under_each_of_its_names() {
         assert!(seen.insert(kind), "{kind} twice");
         let schema = of(kind).unwrap();
         assert_eq!(schema["title"], kind);
-        assert!(schema["description"].as_str().unwrap().ends_with('.'), "{kind}");
+        assert!(
+            schema["description"].as_str().unwrap().ends_with('.'),
+            "{kind}"
+        );
         Schema::compile(&schema).unwrap();
     }
     for definition in traits::ALL {
@@ -151,7 +160,11 @@ fn descriptions_are_sentences() {
 #[test]
 fn patterns_take_what_the_checks_take() {
     for form in form::ALL.iter().filter(|form| !form.pattern.is_empty()) {
-        assert!(form.pattern.starts_with('^') && form.pattern.ends_with('$'), "{}", form.what);
+        assert!(
+            form.pattern.starts_with('^') && form.pattern.ends_with('$'),
+            "{}",
+            form.what
+        );
         let schema = Schema::compile(&json!({ "pattern": form.pattern })).unwrap();
         let takes = |text: &str| {
             let document = super::super::text::read(&json!(text).to_string()).unwrap();
@@ -161,7 +174,12 @@ fn patterns_take_what_the_checks_take() {
             assert!(takes(text), "{}: {text:?}", form.what);
         }
         // What a pattern cannot say: amounts of nothing, what is known by its name, and the like.
-        let left: Vec<_> = form.bad.iter().copied().filter(|text| takes(text)).collect();
+        let left: Vec<_> = form
+            .bad
+            .iter()
+            .copied()
+            .filter(|text| takes(text))
+            .collect();
         let expected: &[&str] = match form.what {
             "an amount of CPU" => &["0"],
             "an amount of memory" => &["0Mi"],
@@ -182,7 +200,12 @@ fn a_valid_application_is_of_the_schema() {
     for at in 0..ComponentType::ALL.len() {
         let node = application(at, &[]);
         let problems = oam::validate(&node);
-        assert!(problems.iter().all(|problem| problem.severity != Severity::Error), "{problems:?}");
+        assert!(
+            problems
+                .iter()
+                .all(|problem| problem.severity != Severity::Error),
+            "{problems:?}"
+        );
         let text = oam::to_document(&node).to_string();
         let faults = check(&super::super::text::read(&text).unwrap());
         assert_eq!(faults, [], "{text}");

@@ -35,14 +35,22 @@ impl DataSource for Application {
         schema(
             "An application that exists, whoever applied it.",
             vec![
-                Attribute::new("name", Type::String, Mode::Required, "Name of the application."),
+                Attribute::new(
+                    "name",
+                    Type::String,
+                    Mode::Required,
+                    "Name of the application.",
+                ),
                 Attribute::new(
                     "tenant",
                     Type::String,
                     Mode::Optional,
                     "Tenant that it belongs to, where it belongs to one.",
                 ),
-                text("id", "`<tenant>/<name>`, with the tenant `default` where there is none."),
+                text(
+                    "id",
+                    "`<tenant>/<name>`, with the tenant `default` where there is none.",
+                ),
                 Attribute::new(
                     "revision",
                     Type::Number,
@@ -50,7 +58,10 @@ impl DataSource for Application {
                     "Raised by one with each apply that changes the application.",
                 ),
                 shape::status(),
-                text("manifest", "The application as a portable OAM document in JSON, as it is recorded."),
+                text(
+                    "manifest",
+                    "The application as a portable OAM document in JSON, as it is recorded.",
+                ),
                 Attribute::new(
                     "components",
                     Type::Map(Box::new(Type::String)),
@@ -69,7 +80,10 @@ impl DataSource for Application {
     }
 
     async fn read(&self, _: &Context, config: Value) -> Result<(Value, Diagnostics), Diagnostics> {
-        let clients = self.servers.required().map_err(|diagnostic| vec![diagnostic])?;
+        let clients = self
+            .servers
+            .required()
+            .map_err(|diagnostic| vec![diagnostic])?;
         let name = config.get("name").as_str().unwrap_or_default();
         let key = ApplicationKey::new(config.get("tenant").as_str(), name);
         let stored = clients.store.read(&key).await;
@@ -99,7 +113,10 @@ impl DataSource for Application {
 
 /// The types of a document's components, by name.
 fn components(document: &serde_json::Value) -> Value {
-    let components = document["spec"]["components"].as_array().into_iter().flatten();
+    let components = document["spec"]["components"]
+        .as_array()
+        .into_iter()
+        .flatten();
     let types = components.filter_map(|component| {
         let name = component["name"].as_str()?.to_owned();
         Some((name, component["type"].as_str()?.into()))

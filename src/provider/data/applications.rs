@@ -33,7 +33,12 @@ impl DataSource for Applications {
             text("id", "`<tenant>/<name>`."),
             text("tenant", "Its tenant; `default` where it belongs to none."),
             text("name", "Its name."),
-            Attribute::new("revision", Type::Number, Mode::Computed, "How often it was changed."),
+            Attribute::new(
+                "revision",
+                Type::Number,
+                Mode::Computed,
+                "How often it was changed.",
+            ),
             shape::status(),
         ];
         schema(
@@ -63,7 +68,10 @@ impl DataSource for Applications {
     }
 
     async fn read(&self, _: &Context, config: Value) -> Result<(Value, Diagnostics), Diagnostics> {
-        let clients = self.servers.required().map_err(|diagnostic| vec![diagnostic])?;
+        let clients = self
+            .servers
+            .required()
+            .map_err(|diagnostic| vec![diagnostic])?;
         let records = clients.store.list(config.get("tenant").as_str()).await;
         let mut records = records.map_err(|e| vec![failure::store(&e)])?;
         records.sort_by(|(one, _), (other, _)| one.cmp(other));

@@ -20,9 +20,15 @@ impl DataSource for ComponentTypes {
     fn schema(&self) -> Schema {
         let component_type = vec![
             text("name", "The name in HCL and in documents."),
-            text("nomad_job_type", "The type of its Nomad job: `service`, `batch` or `system`."),
+            text(
+                "nomad_job_type",
+                "The type of its Nomad job: `service`, `batch` or `system`.",
+            ),
             text("description", "What it is."),
-            texts("properties", "The fields of its `properties` in a document."),
+            texts(
+                "properties",
+                "The fields of its `properties` in a document.",
+            ),
             text("json_schema", "The JSON Schema of its `properties`."),
         ];
         schema(
@@ -49,12 +55,18 @@ impl DataSource for ComponentTypes {
             properties.dedup();
             Value::from([
                 ("name", (*name).into()),
-                ("nomad_job_type", translate::job_type(name).unwrap_or_default().into()),
+                (
+                    "nomad_job_type",
+                    translate::job_type(name).unwrap_or_default().into(),
+                ),
                 ("description", kind.doc().into()),
                 ("properties", list(properties)),
                 ("json_schema", json_schema(name)),
             ])
         });
-        Ok((Value::from([("component_types", Value::List(types.collect()))]), Vec::new()))
+        Ok((
+            Value::from([("component_types", Value::List(types.collect()))]),
+            Vec::new(),
+        ))
     }
 }

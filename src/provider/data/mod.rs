@@ -21,9 +21,18 @@ use crate::store::{ApplicationKey, StoreError};
 pub fn all(servers: &Arc<Servers>) -> Vec<(&'static str, Arc<dyn DataSource>)> {
     let on = || Arc::clone(servers);
     vec![
-        ("oam_application", Arc::new(application::Application::new(on()))),
-        ("oam_applications", Arc::new(applications::Applications::new(on()))),
-        ("oam_component_types", Arc::new(component_types::ComponentTypes)),
+        (
+            "oam_application",
+            Arc::new(application::Application::new(on())),
+        ),
+        (
+            "oam_applications",
+            Arc::new(applications::Applications::new(on())),
+        ),
+        (
+            "oam_component_types",
+            Arc::new(component_types::ComponentTypes),
+        ),
         ("oam_tenant", Arc::new(tenant::Tenant::new(on()))),
         ("oam_trait_types", Arc::new(trait_types::TraitTypes)),
     ]
@@ -46,12 +55,22 @@ fn text(name: &str, doc: &str) -> Attribute {
 
 /// Texts that the data source finds out.
 fn texts(name: &str, doc: &str) -> Attribute {
-    Attribute::new(name, Type::List(Box::new(Type::String)), Mode::Computed, doc)
+    Attribute::new(
+        name,
+        Type::List(Box::new(Type::String)),
+        Mode::Computed,
+        doc,
+    )
 }
 
 /// Texts as a list.
 fn list(items: impl IntoIterator<Item = impl Into<String>>) -> Value {
-    Value::List(items.into_iter().map(|item| Value::String(item.into())).collect())
+    Value::List(
+        items
+            .into_iter()
+            .map(|item| Value::String(item.into()))
+            .collect(),
+    )
 }
 
 /// The JSON Schema of a kind, as text.
@@ -63,7 +82,8 @@ fn json_schema(kind: &str) -> Value {
 fn misformed(config: &Value, name: &'static str, form: &Form) -> Diagnostics {
     let wrong = config.get(name).as_str().filter(|text| !(form.check)(text));
     let said = wrong.map(|text| {
-        Diagnostic::error(format!("{text:?} is not {}", form.what), form.how).at(AttributePath::new(name))
+        Diagnostic::error(format!("{text:?} is not {}", form.what), form.how)
+            .at(AttributePath::new(name))
     });
     said.into_iter().collect()
 }
@@ -72,6 +92,10 @@ fn misformed(config: &Value, name: &'static str, form: &Form) -> Diagnostics {
 fn unreadable(key: &ApplicationKey, error: &StoreError) -> Diagnostic {
     Diagnostic::warning(
         format!("The record of the application {key} cannot be read"),
-        format!("It is left out here. {}: {}", error.summary(), error.detail()),
+        format!(
+            "It is left out here. {}: {}",
+            error.summary(),
+            error.detail()
+        ),
     )
 }

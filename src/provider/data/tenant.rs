@@ -40,7 +40,10 @@ impl DataSource for Tenant {
                     Mode::Computed,
                     "Whether Nomad has that namespace.",
                 ),
-                text("service_prefix", "What the names of its services in Consul begin with."),
+                text(
+                    "service_prefix",
+                    "What the names of its services in Consul begin with.",
+                ),
                 texts("applications", "The IDs of its applications."),
             ],
         )
@@ -51,7 +54,10 @@ impl DataSource for Tenant {
     }
 
     async fn read(&self, _: &Context, config: Value) -> Result<(Value, Diagnostics), Diagnostics> {
-        let clients = self.servers.required().map_err(|diagnostic| vec![diagnostic])?;
+        let clients = self
+            .servers
+            .required()
+            .map_err(|diagnostic| vec![diagnostic])?;
         let name = config.get("name").as_str().unwrap_or_default();
         let namespace = clients.nomad.namespace(name).await;
         let namespace = namespace.map_err(|e| vec![failure::nomad(&e)])?;

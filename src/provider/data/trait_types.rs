@@ -53,6 +53,9 @@ impl DataSource for TraitTypes {
                 ("json_schema", json_schema(field.oam)),
             ])
         });
-        Ok((Value::from([("trait_types", Value::List(all.collect()))]), Vec::new()))
+        Ok((
+            Value::from([("trait_types", Value::List(all.collect()))]),
+            Vec::new(),
+        ))
     }
 }

@@ -74,9 +74,12 @@ fn field(node: Node, kind: &Kind) -> Node {
 fn each(node: Node, convert: impl Fn(Node) -> Node) -> Node {
     match node {
         Node::List(items) => Node::List(items.into_iter().map(convert).collect()),
-        Node::Map(entries) => {
-            Node::Map(entries.into_iter().map(|(name, node)| (name, convert(node))).collect())
-        }
+        Node::Map(entries) => Node::Map(
+            entries
+                .into_iter()
+                .map(|(name, node)| (name, convert(node)))
+                .collect(),
+        ),
         other => other,
     }
 }

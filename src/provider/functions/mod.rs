@@ -42,7 +42,10 @@ fn refused(faults: &[Fault]) -> FunctionError {
             "" => String::new(),
             place => format!(", at `{place}`"),
         };
-        format!("{}{place}: {}. {}", fault.location, fault.summary, fault.detail)
+        format!(
+            "{}{place}: {}. {}",
+            fault.location, fault.summary, fault.detail
+        )
     });
     listed(said.collect())
 }

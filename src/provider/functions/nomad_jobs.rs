@@ -31,10 +31,16 @@ impl Function for NomadJobs {
     }
 
     fn call(&self, arguments: Vec<Value>) -> Result<Value, FunctionError> {
-        let text = arguments.first().and_then(Value::as_str).unwrap_or_default();
+        let text = arguments
+            .first()
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         let manifest = read(text)?;
         let said = |problems: &[Problem]| {
-            let faults: Vec<_> = problems.iter().map(|problem| manifest.fault(problem)).collect();
+            let faults: Vec<_> = problems
+                .iter()
+                .map(|problem| manifest.fault(problem))
+                .collect();
             refused(&faults)
         };
         let elsewhere: Vec<_> = oam::references(&manifest.node)
@@ -47,14 +53,20 @@ impl Function for NomadJobs {
         }
         let application = oam::parse(&manifest.node).map_err(|problems| said(&problems))?;
         let target = Target {
-            namespace: application.tenant.clone().unwrap_or_else(|| DEFAULT_TENANT.to_owned()),
+            namespace: application
+                .tenant
+                .clone()
+                .unwrap_or_else(|| DEFAULT_TENANT.to_owned()),
             datacenters: vec!["*".to_owned()],
             ..Target::default()
         };
         let mut jobs = serde_json::Map::new();
         for translation in translate::translate(&application, &target) {
             let job = serde_json::to_value(&translation.job);
-            jobs.insert(translation.key(), job.map_err(|error| FunctionError::new(error.to_string()))?);
+            jobs.insert(
+                translation.key(),
+                job.map_err(|error| FunctionError::new(error.to_string()))?,
+            );
         }
         dynamic::from_json(&jobs.into()).map_err(|error| FunctionError::new(error.to_string()))
     }

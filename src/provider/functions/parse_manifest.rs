@@ -27,7 +27,10 @@ impl Function for ParseManifest {
     }
 
     fn call(&self, arguments: Vec<Value>) -> Result<Value, FunctionError> {
-        let text = arguments.first().and_then(Value::as_str).unwrap_or_default();
+        let text = arguments
+            .first()
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         let node = read(text)?.node;
         dynamic::from_json(&node.to_json()).map_err(|error| FunctionError::new(error.to_string()))
     }

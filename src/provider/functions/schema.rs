@@ -28,7 +28,10 @@ impl Function for JsonSchema {
     }
 
     fn call(&self, arguments: Vec<Value>) -> Result<Value, FunctionError> {
-        let kind = arguments.first().and_then(Value::as_str).unwrap_or_default();
+        let kind = arguments
+            .first()
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         match schema::of(kind) {
             Some(schema) => Ok(format!("{schema:#}\n").into()),
             None => {

@@ -46,7 +46,10 @@ fn an_object_becomes_a_document_and_comes_back() {
     assert_eq!(document["spec"]["components"][1]["name"], "web");
     let back = call("parse_manifest", document.to_string()).unwrap();
     assert_eq!(dynamic::to_json(&back).unwrap(), shop());
-    assert_eq!(manifest(&dynamic::to_json(&back).unwrap()).unwrap(), document);
+    assert_eq!(
+        manifest(&dynamic::to_json(&back).unwrap()).unwrap(),
+        document
+    );
 }
 
 #[test]
@@ -83,8 +86,14 @@ fn what_is_wrong_with_an_object_names_the_attribute() {
         (json!("text"), "Not a block"),
         (json!({}), "`name`: Missing \"name\""),
         (json!({ "name": "a" }), "`component`: Missing \"component\""),
-        (json!({ "name": "a", "component": [] }), "`component`: Wrong kind of value"),
-        (json!({ "name": "a", "component": { "c": null } }), "No component"),
+        (
+            json!({ "name": "a", "component": [] }),
+            "`component`: Wrong kind of value",
+        ),
+        (
+            json!({ "name": "a", "component": { "c": null } }),
+            "No component",
+        ),
     ] {
         let error = manifest(&application).unwrap_err();
         assert!(error.text.contains(words), "{application}: {}", error.text);
@@ -115,8 +124,18 @@ fn a_manifest_becomes_jobs() {
     application["scopes"] = json!(["network/mesh"]);
     let text = format!("{:#}", manifest(&application).unwrap());
     let error = call("nomad_jobs", text).unwrap_err();
-    assert!(error.text.contains("The scope \"network/mesh\" is not in the manifest"), "{}", error.text);
-    assert!(error.text.starts_with("line ") && error.text.contains("`spec.scopes[0]`"), "{}", error.text);
+    assert!(
+        error
+            .text
+            .contains("The scope \"network/mesh\" is not in the manifest"),
+        "{}",
+        error.text
+    );
+    assert!(
+        error.text.starts_with("line ") && error.text.contains("`spec.scopes[0]`"),
+        "{}",
+        error.text
+    );
 }
 
 #[test]
@@ -126,8 +145,18 @@ fn what_is_wrong_with_a_manifest_names_the_line() {
     for name in ["nomad_jobs", "parse_manifest"] {
         let error = call(name, text).unwrap_err();
         assert_eq!(error.argument, Some(0));
-        assert!(error.text.starts_with("\n- line 6, column 42, at `spec.components[0].properties.imge`: "));
-        assert!(error.text.contains("\n- line 7, column 21, at `spec.components[1].type`: "), "{}", error.text);
+        assert!(
+            error
+                .text
+                .starts_with("\n- line 6, column 42, at `spec.components[0].properties.imge`: ")
+        );
+        assert!(
+            error
+                .text
+                .contains("\n- line 7, column 21, at `spec.components[1].type`: "),
+            "{}",
+            error.text
+        );
         let error = call(name, "a: [").unwrap_err();
         assert!(error.text.starts_with("line 1, column "), "{}", error.text);
     }
@@ -135,11 +164,20 @@ fn what_is_wrong_with_a_manifest_names_the_line() {
 
 #[test]
 fn a_schema_is_found_by_its_name() {
-    for kind in ["Application", "webservice", "update_strategy", "network_scope"] {
+    for kind in [
+        "Application",
+        "webservice",
+        "update_strategy",
+        "network_scope",
+    ] {
         let text = call("schema", kind).unwrap();
         let schema: Json = serde_json::from_str(text.as_str().unwrap()).unwrap();
         assert_eq!(schema["type"], "object", "{kind}");
     }
     let error = call("schema", "nothing").unwrap_err();
-    assert!(error.text.contains("`Application`, `webservice`"), "{}", error.text);
+    assert!(
+        error.text.contains("`Application`, `webservice`"),
+        "{}",
+        error.text
+    );
 }
