@@ -15,7 +15,7 @@
 mod apply;
 mod config;
 mod destroy;
-mod failure;
+pub(super) mod failure;
 mod plan;
 mod private;
 mod purge;
