@@ -14,6 +14,7 @@ mod docker;
 mod drift;
 mod faults;
 mod lifecycle;
+mod scopes;
 mod traits;
 mod upgrade;
 mod validation;
