@@ -118,7 +118,10 @@ async fn observe(
     if config::properties(kind, before) != record.properties {
         // A state that says the same in other words, such as an empty list, stays as it is.
         state = convert::to_value(&node, ty);
-        set(&mut state, "description", before.get("description").clone());
+        if kind.object().is_some() {
+            let description = before.get("description").clone();
+            set(&mut state, "description", description);
+        }
     }
     convert::complete(&mut state, kind.definition.block);
     let revision = i64::try_from(record.revision).unwrap_or(i64::MAX);
