@@ -25,14 +25,19 @@ pub struct Difference {
     pub attribute: Option<(Path, Node)>,
 }
 
+/// The job as Nomad should have it: as it is registered, with what the mesh adds.
+pub fn expected(translation: &Translation) -> Value {
+    // A job of our own types always serializes; null would only show everything as different.
+    let mut job = serde_json::to_value(&translation.job).unwrap_or_default();
+    admission::expect_the_mesh(&mut job);
+    job
+}
+
 /// Compares a live job, as `GET /v1/job/:id` answers it, with the one that should be.
 pub fn compare(translation: &Translation, live: &Value) -> Vec<Difference> {
-    // A job of our own types always serializes; null would only show everything as different.
-    let mut recorded = serde_json::to_value(&translation.job).unwrap_or_default();
-    let signals = admission::signals(&recorded);
-    admission::expect_the_mesh(&mut recorded);
+    let recorded = expected(translation);
     let mut walk = Walk {
-        signals,
+        signals: admission::signals(&recorded),
         defaults: inherited(&translation.job)
             .into_iter()
             .chain(defaults(&translation.job.job_type))
