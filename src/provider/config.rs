@@ -221,12 +221,11 @@ fn cluster_block() -> NestedBlock {
             }
             _ => doc,
         };
-        let attribute = match kind {
+        match kind {
             Kind::Text => Attribute::new(name, Type::String, Mode::Optional, &doc),
             Kind::Secret => Attribute::new(name, Type::String, Mode::Optional, &doc).sensitive(),
             Kind::Flag => Attribute::new(name, Type::Bool, Mode::Optional, &doc),
-        };
-        attribute
+        }
     };
     let own = CLUSTER
         .iter()

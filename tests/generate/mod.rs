@@ -515,7 +515,7 @@ fn scopes() -> impl Strategy<Value = (Vec<(&'static str, Value)>, bool, bool)> {
                 ),
                 ("subnet", (mode == 3).then(|| json!("10.0.0.0/8"))),
                 ("dns_servers", dns.then(|| json!(["10.0.0.53"]))),
-                ("service_mesh", mesh.then(|| json!(true))),
+                ("service_mesh", mesh.then_some(json!(true))),
                 ("connect_sidecar", sidecar.filter(|_| mesh).map(Value::from)),
             ]);
             scopes.push(("network_scope", json!({"net": scope})));
