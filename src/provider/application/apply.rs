@@ -19,7 +19,6 @@ use crate::nomad::watch::{self, Healthy};
 use crate::nomad::{self, Enforce, Registered};
 use crate::oam::{self, Node};
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics, has_error};
-use crate::protocol::path::AttributePath;
 use crate::protocol::resource::{ApplyRequest, ApplyResponse, Context};
 use crate::protocol::value::Value;
 use crate::provider::Clients;
@@ -364,7 +363,7 @@ impl<'a> Work<'a> {
                     done.purged.insert(key.clone());
                     done.diagnostics.extend(warning);
                 }
-                Err(diagnostic) => done.diagnostics.push(diagnostic.at(self.path(key))),
+                Err(diagnostic) => done.diagnostics.push(diagnostic.at(plan::path(self.planned, key))),
             }
         }
     }
@@ -389,24 +388,15 @@ impl<'a> Work<'a> {
                     if let Some(warnings) = &registered.warnings {
                         let summary = format!("Nomad warns about the job {}", translation.job.id);
                         let warning = Diagnostic::warning(summary, warnings.clone());
-                        done.diagnostics.push(warning.at(self.path(&key)));
+                        done.diagnostics.push(warning.at(plan::path(self.planned, &key)));
                     }
                     done.written.insert(key, registered);
                 }
                 Err(diagnostic) => {
-                    done.diagnostics.push(diagnostic.at(self.path(&key)));
+                    done.diagnostics.push(diagnostic.at(plan::path(self.planned, &key)));
                     return;
                 }
             }
-        }
-    }
-
-    /// The block of a job, or the manifest.
-    fn path(&self, key: &str) -> AttributePath {
-        let (component, _) = translate::split_key(key);
-        match self.planned.get("manifest") {
-            Value::Null => AttributePath::new("component").key(component),
-            _ => AttributePath::new("manifest"),
         }
     }
 
@@ -466,7 +456,7 @@ impl<'a> Work<'a> {
         for (key, result) in results {
             match result {
                 Ok(healthy) => drop(done.healthy.insert(key, healthy)),
-                Err(diagnostic) => done.diagnostics.push(diagnostic.at(self.path(&key))),
+                Err(diagnostic) => done.diagnostics.push(diagnostic.at(plan::path(self.planned, &key))),
             }
         }
     }
