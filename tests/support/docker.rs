@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-/// Serves HTTP on port 8080 (or `$PORT`) and tells about itself; `tests/support/image/answer` says how.
+/// Serves HTTP on port 8080 (or `$PORT`); `tests/support/image/answer` says what.
 pub const WEB: &str = "oam-tests/web:1";
 /// The same under another name.
 pub const WEB_2: &str = "oam-tests/web:2";
