@@ -1,5 +1,6 @@
 //! Containers: whether this machine can run them, and images for the Docker engine. None is started
 //! here: `tools/engine` runs `make test` with one, which all test binaries then share.
+//! In an engine that was there before, the images stay, as `oam-tests/…`.
 
 use super::tools;
 use std::os::unix::fs::{PermissionsExt, symlink};
