@@ -25,6 +25,7 @@ use crate::protocol::value::Value;
 use crate::store::Store;
 use crate::translate::Place;
 use crate::{consul, nomad};
+use config::DryRun;
 use planned::{Planned, PlannedScopes};
 use scope::ScopeResource;
 use scope::data_source::ScopeDataSource;
@@ -70,6 +71,8 @@ pub struct Clients {
     pub region: Option<String>,
     /// Further clusters by name.
     pub clusters: BTreeMap<String, Cluster>,
+    /// Whether a plan asks Nomad what it would do.
+    pub dry_run: DryRun,
 }
 
 /// A further Nomad that components may name.
@@ -217,6 +220,7 @@ impl resource::Provider for OamProvider {
             namespace: namespace.unwrap_or_else(|| "default".to_owned()),
             region,
             clusters,
+            dry_run: config.dry_run,
         })));
         Vec::new()
     }
