@@ -51,7 +51,7 @@ async fn destroyed(
     let begun = clients.store.begin_scope_removal(&key, version);
     let removal = match cx.cancel.run_until_cancelled(begun).await {
         Some(Ok(removal)) => removal,
-        Some(Err(error)) => return Err(failed(failure::store(&error))),
+        Some(Err(error)) => return Err(failed(failure::not_removed(&error))),
         None => return Err(failed(failure::cancelled())),
     };
     let record = removal.record().clone();

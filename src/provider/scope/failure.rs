@@ -6,7 +6,7 @@ use crate::nomad::Owner;
 use crate::oam::Problem;
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
 use crate::protocol::path::AttributePath;
-use crate::store::ScopeKey;
+use crate::store::{ScopeKey, StoreError};
 
 pub use crate::provider::application::failure::{cancelled, nomad, not_refreshed, store};
 
@@ -129,9 +129,22 @@ pub fn left_alone(kind: ObjectKind, name: &str, key: &ScopeKey) -> Diagnostic {
     )
 }
 
+/// A scope that cannot be removed now.
+pub fn not_removed(error: &StoreError) -> Diagnostic {
+    let mut diagnostic = store(error);
+    if matches!(error, StoreError::InUse { .. }) {
+        diagnostic.detail.push_str(
+            " Terraform destroys a scope before it updates an application that leaves it: let that \
+             happen in an apply of its own, or have `lifecycle { create_before_destroy = true }` in the \
+             scope from an apply before.",
+        );
+    }
+    diagnostic
+}
+
 /// The lock was lost on the way.
 pub fn lost(key: &ScopeKey) -> Diagnostic {
-    store(&crate::store::StoreError::Lost {
+    store(&StoreError::Lost {
         key: key.clone().into(),
     })
 }

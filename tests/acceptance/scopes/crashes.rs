@@ -11,25 +11,64 @@ const DESTROY: &[&str] = &["destroy", "-json", "-auto-approve"];
 struct At {
     name: &'static str,
     server: &'static str,
+    /// What the paths begin with of the requests that count.
+    path: &'static str,
     write: usize,
 }
 
-/// The session is Consul's first write, then come the intent and the outcome.
 const WRITES: &[At] = &[
     At {
         name: "intent",
         server: "consul",
-        write: 2,
+        path: "/v1/txn",
+        write: 1,
     },
     At {
         name: "object",
         server: "nomad",
+        path: "/v1/namespace",
         write: 1,
     },
     At {
         name: "outcome",
         server: "consul",
+        path: "/v1/txn",
+        write: 2,
+    },
+];
+
+/// Of an apply that moves the one job of an application to another namespace: it is stopped, purged and
+/// registered again, after the scope's two transactions and the application's first.
+const MOVES: &[At] = &[
+    At {
+        name: "stop",
+        server: "nomad",
+        path: "/v1/job/",
+        write: 1,
+    },
+    At {
+        name: "purge",
+        server: "nomad",
+        path: "/v1/job/",
+        write: 2,
+    },
+    At {
+        name: "begin",
+        server: "consul",
+        path: "/v1/txn",
         write: 3,
+    },
+    At {
+        name: "register",
+        server: "nomad",
+        path: "/v1/jobs",
+        write: 1,
+    },
+    At {
+        name: "settle",
+        server: "consul",
+        path: "/v1/txn",
+        write: 4,
     },
 ];
 
@@ -46,15 +85,15 @@ fn cut(work: &mut Workspace, prefix: &str, at: &At, arguments: &[&str], end: fn(
     let consul = Proxy::start(&servers.consul.address);
     let gate = Gate::new();
     let held = gate.clone();
-    let mut left = at.write;
+    let (path, mut left) = (at.path, at.write);
     let proxy = if at.server == "nomad" {
         &nomad
     } else {
         &consul
     };
     proxy.rule(move |seen| {
-        let counts = ["/v1/namespace", "/v1/txn", "/v1/session/create"];
-        if seen.method == "GET" || !counts.iter().any(|it| seen.path.starts_with(it)) {
+        let counts = seen.path.starts_with(path) && !seen.path.contains("/plan");
+        if seen.method == "GET" || !counts {
             return Action::Forward;
         }
         left = left.saturating_sub(1);
@@ -84,9 +123,9 @@ fn kill(running: &Running) {
 }
 
 /// Runs `test` for each write at once, as each waits for the dead provider's session to run out.
-fn for_each_write(test: fn(&At)) {
+fn for_each_write(writes: &'static [At], test: fn(&At)) {
     std::thread::scope(|threads| {
-        let all: Vec<_> = WRITES
+        let all: Vec<_> = writes
             .iter()
             .map(|at| (at.name, threads.spawn(|| test(at))))
             .collect();
@@ -110,7 +149,7 @@ fn converges(work: &Workspace, prefix: &str, name: &str, description: &str) {
 
 #[test]
 fn a_crash_in_a_create_converges() {
-    for_each_write(|at| {
+    for_each_write(WRITES, |at| {
         let (prefix, name) = (format!("sx-c-{}", at.name), format!("sx-c-{}", at.name));
         let mut work = workspace(&prefix, &configuration(&name, "one"));
         cut(&mut work, &prefix, at, APPLY, kill);
@@ -120,7 +159,7 @@ fn a_crash_in_a_create_converges() {
 
 #[test]
 fn a_crash_in_an_update_converges() {
-    for_each_write(|at| {
+    for_each_write(WRITES, |at| {
         let (prefix, name) = (format!("sx-u-{}", at.name), format!("sx-u-{}", at.name));
         let mut work = workspace(&prefix, &configuration(&name, "one"));
         work.apply();
@@ -132,7 +171,7 @@ fn a_crash_in_an_update_converges() {
 
 #[test]
 fn a_crash_in_a_destroy_converges() {
-    for_each_write(|at| {
+    for_each_write(WRITES, |at| {
         let (prefix, name) = (format!("sx-d-{}", at.name), format!("sx-d-{}", at.name));
         let mut work = workspace(&prefix, &configuration(&name, "one"));
         work.apply();
@@ -187,4 +226,65 @@ fn an_apply_that_waits_for_another_can_be_stopped() {
     first.apply();
     first.plan().assert_empty();
     first.destroy();
+}
+
+#[test]
+fn a_crash_while_jobs_move_converges() {
+    for_each_write(MOVES, |at| {
+        let name = format!("sx-m-{}", at.name);
+        let (old, new) = (format!("{name}-old"), format!("{name}-new"));
+        let with = |namespace: &str| {
+            let fields = format!("namespace = \"{namespace}\"\n  create = true");
+            scope("namespace", "team", &fields) + &in_scopes(&name, "oam_namespace_scope.team.id")
+        };
+        let mut work = workspace(&name, &with(&old));
+        work.apply();
+        work.change(&with(&new));
+        cut(&mut work, &name, at, APPLY, kill);
+        work.apply();
+        let job = format!("{name}-job");
+        assert_eq!(servers().nomad.job_ids(&job), [job.as_str()]);
+        assert!(servers().nomad.job(&new, &job).is_some());
+        // At the latest the next apply takes the old namespace away.
+        work.apply();
+        assert_eq!(namespace(&old), None);
+        work.plan().assert_empty();
+        work.destroy();
+        assert_eq!(namespace(&new), None);
+        assert_eq!(
+            servers().consul.keys(&format!("{name}/")),
+            Vec::<String>::new()
+        );
+    });
+}
+
+#[test]
+fn a_creation_whose_outcome_is_not_recorded_converges() {
+    let (prefix, name) = ("sx-unsettled", "sx-unsettled");
+    let servers = servers();
+    let consul = Proxy::start(&servers.consul.address);
+    let mut left = 2;
+    consul.rule(move |seen| {
+        if seen.path.starts_with("/v1/txn") {
+            left -= 1;
+        }
+        match left {
+            2 | 1 => Action::Forward,
+            _ if seen.method == "GET" => Action::Forward,
+            _ => Action::Answer(500, vec![], "no quorum"),
+        }
+    });
+    let work = workspace(prefix, &configuration(name, "one"));
+    let block = provider_block(servers, prefix);
+    work.write(
+        "provider.tf",
+        &block.replace(&servers.consul.address, &consul.address),
+    );
+    let told = text(&work.try_apply().failed());
+    assert!(told.contains("no quorum"), "{told}");
+    // What was made is not forgotten: it is in the state, and can be destroyed or made again.
+    assert!(namespace(name).is_some());
+    assert!(work.tainted("oam_namespace_scope.sx-unsettled"));
+    work.write("provider.tf", &block);
+    converges(&work, prefix, name, "one");
 }

@@ -226,3 +226,40 @@ fn a_scope_is_renamed_before_it_is_left() {
     work.plan().assert_empty();
     work.destroy();
 }
+
+#[test]
+fn a_manifest_refers_to_a_scope_as_well() {
+    let with = |server: &str| {
+        scope("network", "mesh", &format!("dns_servers = [\"{server}\"]"))
+            + r#"
+resource "oam_application" "it" {
+  manifest = yamlencode({
+    apiVersion = "core.oam.dev/v1alpha2"
+    kind       = "Application"
+    metadata   = { name = "sr-manifest" }
+    spec = {
+      scopes = [{ scopeRef = {
+        apiVersion = "core.oam.dev/v1alpha2"
+        kind       = "networkscope.nomad.oam.dev"
+        name       = oam_network_scope.mesh.name
+      } }]
+      components = [{
+        name       = "job"
+        type       = "cron-task"
+        properties = { image = "example/report:1", schedule = "0 0 1 1 *" }
+      }]
+    }
+  })
+}
+"#
+    };
+    let work = workspace("sr-manifest", &with("10.0.0.53"));
+    work.apply();
+    work.plan().assert_empty();
+    work.change(&with("10.0.0.54"));
+    assert_eq!(work.plan().actions(IT), ["update"]);
+    work.apply();
+    assert_eq!(dns("default", "sr-manifest-job"), json!(["10.0.0.54"]));
+    work.plan().assert_empty();
+    work.destroy();
+}

@@ -132,3 +132,29 @@ fn data_sources_say_what_a_scope_is_and_who_uses_it() {
     );
     first.destroy();
 }
+
+#[test]
+fn a_scope_is_left_before_it_is_destroyed() {
+    let prefix = "su-leave";
+    let mesh = scope("network", "mesh", "");
+    let work = workspace(
+        prefix,
+        &(mesh.clone() + &in_scopes("su-leave", "oam_network_scope.mesh.id")),
+    );
+    work.apply();
+    // Terraform destroys the scope first, which is refused.
+    work.change(&in_scopes("su-leave", ""));
+    let told = text(&work.try_apply().failed());
+    assert!(
+        told.contains("in use") && told.contains("create_before_destroy"),
+        "{told}"
+    );
+    assert!(record(prefix, "network/mesh").is_some());
+    work.change(&(mesh + &in_scopes("su-leave", "")));
+    work.apply();
+    work.change(&in_scopes("su-leave", ""));
+    work.apply();
+    assert_eq!(record(prefix, "network/mesh"), None);
+    work.plan().assert_empty();
+    work.destroy();
+}
