@@ -55,7 +55,11 @@ struct Namespace {
 /// Nomad's namespaces have no underscores in their names (`validNamespaceName` in its
 /// `nomad/structs/structs.go`), as other names have.
 fn check(scope: &Node, path: &Path, problems: &mut Vec<Problem>) {
-    if scope.get("namespace").as_str().is_some_and(|name| name.contains('_')) {
+    if scope
+        .get("namespace")
+        .as_str()
+        .is_some_and(|name| name.contains('_'))
+    {
         problems.push(Problem::error(
             path.field("namespace"),
             "An underscore in a namespace",

@@ -60,10 +60,8 @@ pub fn absent(kind: ObjectKind, name: &str) -> Diagnostic {
     let noun = kind.noun();
     Diagnostic::error(
         format!("No {noun} {name:?}"),
-        format!(
-            "Nomad has none of that name, and registers no job in it. Set `create = true` to have the \
-             scope make it, or make it first."
-        ),
+        "Nomad has none of that name, and registers no job in it. Set `create = true` to have the scope \
+         make it, or make it first.",
     )
     .at(AttributePath::new(kind.field()))
 }
