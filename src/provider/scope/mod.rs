@@ -20,7 +20,7 @@
 //! ([`crate::nomad::Owner`]). The meta alone says what is a scope's: nothing else is changed or deleted,
 //! but for one that the record says was made and whose meta names nobody, which is taken back.
 //!
-//! * `create` from true to false hands the object over: it stays as it is, without the marks.
+//! * `create` from true to false hands over all that the scope has made: it stays as it is, without the marks.
 //! * `create` from false to true makes the object, which must not be there.
 //! * Another `pool_name` or `namespace`: the new one is made first. The old one cannot go before the
 //!   jobs have left it, and those move when the applications are applied, after the scope. So it is
