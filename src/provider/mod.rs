@@ -10,6 +10,7 @@ pub mod convert;
 pub mod data;
 pub mod functions;
 pub mod planned;
+pub mod scope;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -27,7 +28,11 @@ use crate::protocol::value::Value;
 use crate::store::Store;
 use crate::translate::Place;
 use crate::{consul, nomad};
+use config::DryRun;
 use planned::{Planned, PlannedScopes};
+use scope::ScopeResource;
+use scope::data_source::ScopeDataSource;
+use scope::kind::Kind;
 
 /// The provider's source, as a configuration names it: in whatever registry is the host's own.
 pub const SOURCE: &str = "oam/oam";
@@ -69,6 +74,8 @@ pub struct Clients {
     pub region: Option<String>,
     /// Further clusters by name.
     pub clusters: BTreeMap<String, Cluster>,
+    /// Whether a plan asks Nomad what it would do.
+    pub dry_run: DryRun,
 }
 
 /// A further Nomad that components may name.
@@ -157,11 +164,22 @@ impl resource::Provider for OamProvider {
 
     fn resources(&self) -> Vec<(&'static str, Arc<dyn Resource>)> {
         let application = application::ApplicationResource::new(Arc::clone(&self.servers));
-        vec![("oam_application", Arc::new(application))]
+        let mut all: Vec<(&'static str, Arc<dyn Resource>)> =
+            vec![("oam_application", Arc::new(application))];
+        for kind in Kind::all() {
+            let scope = ScopeResource::new(kind, Arc::clone(&self.servers));
+            all.push((kind.type_name(), Arc::new(scope)));
+        }
+        all
     }
 
     fn data_sources(&self) -> Vec<(&'static str, Arc<dyn DataSource>)> {
-        data::all(&self.servers)
+        let scopes = Kind::all().map(|kind| {
+            let scope = ScopeDataSource::new(kind, Arc::clone(&self.servers));
+            let scope: Arc<dyn DataSource> = Arc::new(scope);
+            (kind.type_name(), scope)
+        });
+        data::all(&self.servers).into_iter().chain(scopes).collect()
     }
 
     fn functions(&self) -> Vec<(&'static str, Arc<dyn Function>)> {
@@ -209,6 +227,7 @@ impl resource::Provider for OamProvider {
             namespace: namespace.unwrap_or_else(|| "default".to_owned()),
             region,
             clusters,
+            dry_run: config.dry_run,
         })));
         Vec::new()
     }

@@ -19,10 +19,9 @@ use crate::nomad::watch::{self, Healthy};
 use crate::nomad::{self, Enforce, Registered};
 use crate::oam::{self, Node};
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics, has_error};
-use crate::protocol::path::AttributePath;
 use crate::protocol::resource::{ApplyRequest, ApplyResponse, Context};
 use crate::protocol::value::Value;
-use crate::provider::Clients;
+use crate::provider::{Clients, scope};
 use crate::store::{
     ApplicationKey, Expect, FORMAT, Held, JobRecord, Phase, Record, ScopeKey, Version,
 };
@@ -242,7 +241,10 @@ impl<'a> Work<'a> {
         }
         for translation in &self.translations {
             let key = translation.key();
-            let moved = self.purges.get(&key).is_some_and(|old| old.namespace != translation.job.namespace);
+            let moved = self
+                .purges
+                .get(&key)
+                .is_some_and(|old| old.namespace != translation.job.namespace);
             if !moved {
                 jobs.remove(&format!("{key}{LEFT}"));
             }
@@ -252,9 +254,10 @@ impl<'a> Work<'a> {
     }
 
     fn settled(&self, done: &Done) -> Record {
-        let jobs = self.translations.iter().map(|translation| {
-            (translation.key(), self.job_record(translation, Some(done)))
-        });
+        let jobs = self
+            .translations
+            .iter()
+            .map(|translation| (translation.key(), self.job_record(translation, Some(done))));
         self.record(Phase::Settled, jobs.collect())
     }
 
@@ -360,7 +363,9 @@ impl<'a> Work<'a> {
                     done.purged.insert(key.clone());
                     done.diagnostics.extend(warning);
                 }
-                Err(diagnostic) => done.diagnostics.push(diagnostic.at(self.path(key))),
+                Err(diagnostic) => done
+                    .diagnostics
+                    .push(diagnostic.at(plan::path(self.planned, key))),
             }
         }
     }
@@ -385,24 +390,17 @@ impl<'a> Work<'a> {
                     if let Some(warnings) = &registered.warnings {
                         let summary = format!("Nomad warns about the job {}", translation.job.id);
                         let warning = Diagnostic::warning(summary, warnings.clone());
-                        done.diagnostics.push(warning.at(self.path(&key)));
+                        done.diagnostics
+                            .push(warning.at(plan::path(self.planned, &key)));
                     }
                     done.written.insert(key, registered);
                 }
                 Err(diagnostic) => {
-                    done.diagnostics.push(diagnostic.at(self.path(&key)));
+                    done.diagnostics
+                        .push(diagnostic.at(plan::path(self.planned, &key)));
                     return;
                 }
             }
-        }
-    }
-
-    /// The block of a job, or the manifest.
-    fn path(&self, key: &str) -> AttributePath {
-        let (component, _) = translate::split_key(key);
-        match self.planned.get("manifest") {
-            Value::Null => AttributePath::new("component").key(component),
-            _ => AttributePath::new("manifest"),
         }
     }
 
@@ -462,7 +460,9 @@ impl<'a> Work<'a> {
         for (key, result) in results {
             match result {
                 Ok(healthy) => drop(done.healthy.insert(key, healthy)),
-                Err(diagnostic) => done.diagnostics.push(diagnostic.at(self.path(&key))),
+                Err(diagnostic) => done
+                    .diagnostics
+                    .push(diagnostic.at(plan::path(self.planned, &key))),
             }
         }
     }
@@ -498,11 +498,25 @@ impl<'a> Work<'a> {
     async fn settle(self, clients: &Clients, held: Held, mut done: Done) -> ApplyResponse {
         let record = self.settled(&done);
         match clients.store.settle(held, record).await {
-            Ok(version) => self.response(Some(version), "settled", done),
+            Ok(version) => {
+                self.tidy(clients).await;
+                self.response(Some(version), "settled", done)
+            }
             Err(error) => {
                 done.diagnostics.push(failure::store(&error));
                 // Nobody knows the version now: the next plan's refresh finds it out.
                 self.response(None, "applying", done)
+            }
+        }
+    }
+
+    /// What a scope that is about another namespace or node pool now has left behind can go with the last
+    /// job in it.
+    async fn tidy(&self, clients: &Clients) {
+        let after = applied_scopes(self.planned);
+        for (id, before) in applied_scopes(self.prior) {
+            if let Some(after) = after.get(&id) {
+                scope::object::tidy(clients, &id, &before, after).await;
             }
         }
     }
@@ -553,7 +567,11 @@ impl<'a> Work<'a> {
             if !value.is_null() {
                 // Of several jobs of a component, one that is not as planned tells.
                 match as_planned {
-                    true => drop(components.entry(component.clone()).or_insert_with(|| value.clone())),
+                    true => drop(
+                        components
+                            .entry(component.clone())
+                            .or_insert_with(|| value.clone()),
+                    ),
                     false => drop(components.insert(component.clone(), value.clone())),
                 }
             }
@@ -574,7 +592,9 @@ impl<'a> Work<'a> {
                 continue;
             }
             if !kept.is_null() {
-                components.entry(component.to_owned()).or_insert_with(|| kept.clone());
+                components
+                    .entry(component.to_owned())
+                    .or_insert_with(|| kept.clone());
             }
             jobs.insert(key.clone(), self.prior.get("jobs").get(key).clone());
         }
@@ -632,11 +652,7 @@ pub fn job_ref(key: &str, job: &JobRecord) -> JobRef {
 
 /// The jobs that a state knows of, by key. `jobs` can name one that no component stands for: one that an
 /// interrupted apply was to purge.
-pub fn jobs_of(
-    clients: &Clients,
-    state: &Value,
-    key: &ApplicationKey,
-) -> BTreeMap<String, JobRef> {
+pub fn jobs_of(clients: &Clients, state: &Value, key: &ApplicationKey) -> BTreeMap<String, JobRef> {
     let target = config::target(clients, key.tenant());
     let translated = plan::translated(state, &target);
     let mut all: BTreeMap<_, _> = translated
@@ -652,7 +668,8 @@ pub fn jobs_of(
         })
         .collect();
     for (job_key, job) in state.get("jobs").as_map().into_iter().flatten() {
-        let (component, cluster) = translate::split_key(job_key.strip_suffix(LEFT).unwrap_or(job_key));
+        let (component, cluster) =
+            translate::split_key(job_key.strip_suffix(LEFT).unwrap_or(job_key));
         let id = job.get("id").as_str();
         let namespace = job.get("namespace").as_str().unwrap_or(&target.namespace);
         let job = JobRef {
@@ -688,5 +705,6 @@ fn keep_count(before: &nomad::job::Job, job: &mut nomad::job::Job, seen: &Seen) 
 /// (`validateJobUpdate` in its `nomad/job_endpoint.go`).
 fn nomad_can_turn(before: &nomad::job::Job, after: &nomad::job::Job) -> bool {
     before.namespace == after.namespace
-        && before.job_type == after.job_type && before.periodic.is_some() == after.periodic.is_some()
+        && before.job_type == after.job_type
+        && before.periodic.is_some() == after.periodic.is_some()
 }
