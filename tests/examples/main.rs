@@ -69,7 +69,10 @@ fn a_manifest_comes_to_the_same_jobs_as_the_hcl_beside_it() {
             .node;
         let of_manifest = serde_json::to_string_pretty(&jobs(node)).unwrap();
         let of_hcl = serde_json::to_string_pretty(&jobs(planned(example))).unwrap();
-        assert_eq!(of_manifest, of_hcl);
+        assert!(
+            of_manifest == of_hcl,
+            "of the manifest:\n{of_manifest}\nof the HCL:\n{of_hcl}"
+        );
     });
 }
 
