@@ -72,7 +72,8 @@ pub fn validate(application: &Node) -> Vec<Problem> {
         for (definition, scope) in &scopes {
             (definition.check_component)(application, scope, name, component, &mut problems);
         }
-        let networked = scopes.iter().any(|(definition, _)| definition.id == "network");
+        let networked = scopes.iter().any(|(definition, _)| definition.id == "network")
+            || application.get("network_scope").is_unknown();
         let calls = component.get("upstream").as_map();
         if resolved && !networked && calls.is_some_and(|all| !all.is_empty()) {
             problems.push(scopes::network::no_mesh(&Path::component(name)));

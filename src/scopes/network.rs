@@ -137,11 +137,20 @@ fn check_component(
     problems: &mut Vec<Problem>,
 ) {
     let path = Path::component(name);
-    let mode = scope.get("network_mode").as_str().unwrap_or("bridge");
-    let driver = component.get("driver").as_str();
+    // What is not known yet is taken for what fits.
+    let mode = match scope.get("network_mode") {
+        _ if scope.is_unknown() => "host",
+        Node::Null => "bridge",
+        mode => mode.as_str().unwrap_or("host"),
+    };
+    let machine = component.get("type").as_str() == Some("vmworkload.nomad.oam.dev");
+    let (driver, owner) = match component.get("driver").as_str() {
+        None if machine => (Some("qemu"), "type"),
+        driver => (driver, "driver"),
+    };
     if let (true, Some(driver @ ("raw_exec" | "qemu"))) = (mode != "host", driver) {
         problems.push(Problem::error(
-            path.field("driver"),
+            path.field(owner),
             format!("`{driver}` has no network of its own"),
             format!(
                 "The network scope puts the component in the mode `{mode}`, and the driver knows \
@@ -149,7 +158,9 @@ fn check_component(
             ),
         ));
     }
-    let meshed = *scope.get("service_mesh") == Node::Bool(true);
+    let mesh = scope.get("service_mesh");
+    let meshed = *mesh == Node::Bool(true);
+    let unknown = mesh.is_unknown() || scope.is_unknown();
     let tenant = application.get("tenant").as_str().unwrap_or_default();
     if meshed && tenant.bytes().any(|b| b.is_ascii_uppercase()) {
         problems.push(Problem::error(
@@ -159,7 +170,7 @@ fn check_component(
              capital letters. Name the tenant in lower case, or leave the mesh.",
         ));
     }
-    if !meshed && !component.get("upstream").as_map().is_none_or(|all| all.is_empty()) {
+    if !meshed && !unknown && !component.get("upstream").as_map().is_none_or(|all| all.is_empty()) {
         problems.push(no_mesh(&path));
     }
 }

@@ -12,7 +12,7 @@ use super::{Definition, EVERY_TYPE, Trait};
 use crate::nomad::job::{Template, Vault};
 use crate::oam::def::{Block, Field, Kind, Label};
 use crate::oam::{Node, Path, Problem, form};
-use crate::translate::{Draft, Inverse, secret_field};
+use crate::translate::{Draft, Inverse, item_name, secret_field};
 
 /// The definition.
 pub const DEFINITION: Definition = Definition {
@@ -129,7 +129,7 @@ impl Trait for Secrets {
             if let Some(owner) = templates.last() {
                 for task in &tasks {
                     for (field, name) in [("ChangeMode", "change_mode"), ("ChangeSignal", "change_signal")] {
-                        let place = format!("Templates/{}/{field}", owner.dest_path);
+                        let place = format!("Templates/{}/{field}", item_name(&owner.dest_path));
                         draft.task_origin(task, &place, block.field(name), Inverse::Text);
                     }
                 }

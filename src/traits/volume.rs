@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{Definition, EVERY_TYPE, Trait};
+use super::{Definition, EVERY_TYPE_BUT_MACHINES, Trait};
 use crate::nomad::job::{Volume as NomadVolume, VolumeMount};
 use crate::oam::def::{Block, Field, Kind, NAME};
 use crate::oam::form;
@@ -25,8 +25,8 @@ pub const DEFINITION: Definition = Definition {
         required: false,
         doc: "Storage that outlives an instance. The label is its name within the component.",
     },
-    applies_to: EVERY_TYPE,
-    why_not: "",
+    applies_to: EVERY_TYPE_BUT_MACHINES,
+    why_not: "Nomad's driver for virtual machines mounts nothing.",
     check,
     unset: |_| {},
     parse: |json| Ok(Box::new(Volumes(serde_json::from_value(json)?))),

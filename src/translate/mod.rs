@@ -5,6 +5,7 @@
 //! [`Origin`]s: which attribute a job field came from, and how a live value becomes a
 //! value of that attribute. [`drift`] compares with them.
 
+mod admission;
 mod draft;
 pub mod drift;
 mod origin;
@@ -17,7 +18,7 @@ use crate::oam::{Application, Component, ComponentType, Node, Path, Problem};
 use crate::traits;
 
 pub use draft::{Draft, Mesh, service};
-pub use origin::{Inverse, Origin};
+pub use origin::{Inverse, Origin, item_name};
 pub use task::{Program, secret_field};
 
 /// The key in a job's meta that says which application it belongs to.
