@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#[path = "generate/mod.rs"]
+mod generate;
 #[path = "golden/mod.rs"]
 mod golden;
 #[path = "support/mod.rs"]
@@ -12,6 +14,8 @@ use std::sync::OnceLock;
 
 use oam_provider::oam;
 use oam_provider::translate::drift;
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use support::{Options, Servers};
 
@@ -178,6 +182,56 @@ fn is_the_servers(live: &Value, change: &str) -> bool {
             kind.starts_with("connect-proxy:")
         });
     identity || proxy
+}
+
+/// Nomad must take every application that passes the checks, and what it makes of it must be no drift.
+/// `OAM_TEST_APPLICATIONS` says how many are tried.
+#[test]
+fn random_applications_are_taken_and_show_no_drift() {
+    let count = std::env::var("OAM_TEST_APPLICATIONS").ok();
+    let count: u64 = count.and_then(|count| count.parse().ok()).unwrap_or(100);
+    let nomad = nomad();
+    nomad.namespace("random");
+    for pool in ["gpu", "a_b"] {
+        nomad.put(&format!("/v1/node/pool/{pool}"), &json!({ "Name": pool }));
+    }
+    let mut runner = TestRunner::deterministic();
+    let mut tried = 0;
+    for number in 0..count {
+        let application = generate::application()
+            .new_tree(&mut runner)
+            .unwrap()
+            .current();
+        let case = golden::Case {
+            name: application.to_string(),
+            node: oam::Node::from(&application),
+        };
+        for mut translation in golden::translate(&case) {
+            let id = format!("random-{number}-{}", translation.job.id);
+            translation.job.namespace = "random".to_owned();
+            translation.job.name.clone_from(&id);
+            translation.job.id = id;
+            // Nowhere to run, so that nothing does.
+            translation.job.datacenters = vec!["nowhere".to_owned()];
+            let job = serde_json::to_value(&translation.job).unwrap();
+            let answer = nomad.ask(
+                reqwest::Method::PUT,
+                "/v1/jobs",
+                Some(json!({ "Job": job }).to_string()),
+            );
+            let answer = answer.unwrap();
+            assert_eq!(answer.status, 200, "{}\n{job:#}", answer.body);
+            let live = nomad.job("random", &translation.job.id).unwrap();
+            let found = drift::compare(&translation, &live);
+            assert_eq!(found, Vec::new(), "{job:#}");
+            nomad.delete(&format!(
+                "/v1/job/{}?namespace=random&purge=true",
+                translation.job.id
+            ));
+            tried += 1;
+        }
+    }
+    println!("{tried} jobs of {count} random applications show no drift");
 }
 
 /// The live job with one thing changed, in every way that is tried.

@@ -146,7 +146,10 @@ proptest! {
 
 /// The jobs of an application, as they are sent.
 fn bytes(application: &Node) -> Vec<u8> {
-    let jobs: Vec<_> = translated(application).into_iter().map(|it| it.job).collect();
+    let jobs: Vec<_> = translated(application)
+        .into_iter()
+        .map(|it| it.job)
+        .collect();
     serde_json::to_vec(&jobs).unwrap()
 }
 
@@ -175,11 +178,20 @@ fn yaml(value: &Value, depth: usize) -> String {
 fn without_empty(node: &Node) -> Node {
     match node {
         Node::Map(entries) => {
-            let entries = entries.iter().map(|(name, node)| (name.clone(), without_empty(node)));
+            let entries = entries
+                .iter()
+                .map(|(name, node)| (name.clone(), without_empty(node)));
             let kept = entries.filter(|(name, node)| {
                 let block = matches!(
                     name.as_str(),
-                    "env" | "env_from" | "port" | "upstream" | "container" | "sidecar" | "volume" | "constraint"
+                    "env"
+                        | "env_from"
+                        | "port"
+                        | "upstream"
+                        | "container"
+                        | "sidecar"
+                        | "volume"
+                        | "constraint"
                 );
                 !(block && (*node == Node::Map([].into()) || *node == Node::List(Vec::new())))
             });

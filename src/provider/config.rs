@@ -24,6 +24,38 @@ pub struct Config {
     pub key_prefix: String,
     /// Further clusters by name.
     pub clusters: BTreeMap<String, Cluster>,
+    /// Whether a plan asks Nomad what it would do.
+    pub dry_run: DryRun,
+}
+
+/// Whether a plan asks Nomad what it would do with the jobs that change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DryRun {
+    /// Yes, and a Nomad that does not answer is an error.
+    #[default]
+    Required,
+    /// Yes, and a Nomad that does not answer is a warning.
+    Optional,
+    /// No.
+    Off,
+}
+
+impl DryRun {
+    fn read(block: &Value) -> Result<Self, Diagnostic> {
+        match block.get("dry_run") {
+            Value::String(text) => match text.as_str() {
+                "required" => Ok(Self::Required),
+                "optional" => Ok(Self::Optional),
+                "off" => Ok(Self::Off),
+                other => Err(Diagnostic::error(
+                    format!("Unknown value {other:?}"),
+                    "It must be one of `required`, `optional`, `off`.",
+                )
+                .at(AttributePath::new("nomad").attribute("dry_run"))),
+            },
+            _ => Ok(Self::default()),
+        }
+    }
 }
 
 /// A further cluster that components may name.
@@ -56,6 +88,12 @@ const NOMAD: &[Row] = &[
         Kind::Text,
         "Namespace of applications that belong to no tenant; `default` otherwise. \
          Environment: `NOMAD_NAMESPACE`.",
+    ),
+    (
+        "dry_run",
+        Kind::Text,
+        "Whether a plan asks Nomad what it would do with the jobs that change: `required` (the \
+         default), `optional` (a Nomad that does not answer is a warning) or `off`.",
     ),
 ];
 
@@ -208,23 +246,32 @@ pub fn schema() -> Schema {
 /// The block of a further cluster: the settings of a Nomad, of which the environment sets none.
 fn cluster_block() -> NestedBlock {
     let text = |name: &str, kind: Kind, doc: String| {
-        let doc = doc.split(" Environment:").next().unwrap_or_default().to_owned();
+        let doc = doc
+            .split(" Environment:")
+            .next()
+            .unwrap_or_default()
+            .to_owned();
         let doc = match name {
-            "address" => "URL of the HTTP API. Without one, the Nomad of the block `nomad` is asked, which \
+            "address" => {
+                "URL of the HTTP API. Without one, the Nomad of the block `nomad` is asked, which \
                           passes on what is for another region."
-                .to_owned(),
+                    .to_owned()
+            }
             _ => doc,
         };
-        let attribute = match kind {
+        match kind {
             Kind::Text => Attribute::new(name, Type::String, Mode::Optional, &doc),
             Kind::Secret => Attribute::new(name, Type::String, Mode::Optional, &doc).sensitive(),
             Kind::Flag => Attribute::new(name, Type::Bool, Mode::Optional, &doc),
-        };
-        attribute
+        }
     };
-    let own = CLUSTER.iter().map(|(name, kind, doc)| (*name, *kind, (*doc).to_owned()));
+    let own = CLUSTER
+        .iter()
+        .map(|(name, kind, doc)| (*name, *kind, (*doc).to_owned()));
     let rows = common(Server::Nomad).into_iter().chain(own);
-    let mut attributes: Vec<_> = rows.map(|(name, kind, doc)| text(name, kind, doc)).collect();
+    let mut attributes: Vec<_> = rows
+        .map(|(name, kind, doc)| text(name, kind, doc))
+        .collect();
     attributes.push(Attribute::new(
         "datacenters",
         Type::List(Box::new(Type::String)),
@@ -236,9 +283,10 @@ fn cluster_block() -> NestedBlock {
         block: Block {
             attributes,
             blocks: Vec::new(),
-            description: "A further Nomad that components may name in `target_clusters`. The label is its \
+            description:
+                "A further Nomad that components may name in `target_clusters`. The label is its \
                           name."
-                .to_owned(),
+                    .to_owned(),
         },
         nesting: BlockNesting::Map,
     }
@@ -259,6 +307,7 @@ pub fn read(
     };
     let (nomad, consul) = (block(Server::Nomad), block(Server::Consul));
     let key_prefix = key_prefix(config);
+    let dry_run = DryRun::read(config.get("nomad"));
     let mut clusters = BTreeMap::new();
     let mut errors = Vec::new();
     for (name, block) in config.get("cluster").as_map().into_iter().flatten() {
@@ -267,8 +316,8 @@ pub fn read(
             Err(error) => errors.push(error),
         }
     }
-    match (nomad, consul, key_prefix) {
-        (Ok(nomad), Ok(consul), Ok(key_prefix)) if errors.is_empty() => {
+    match (nomad, consul, key_prefix, dry_run) {
+        (Ok(nomad), Ok(consul), Ok(key_prefix), Ok(dry_run)) if errors.is_empty() => {
             if !config.is_wholly_known() {
                 return Ok(None);
             }
@@ -277,10 +326,15 @@ pub fn read(
                 consul,
                 key_prefix,
                 clusters,
+                dry_run,
             }))
         }
-        (nomad, consul, key_prefix) => {
-            errors.extend([nomad.err(), consul.err(), key_prefix.err()].into_iter().flatten());
+        (nomad, consul, key_prefix, dry_run) => {
+            errors.extend(
+                [nomad.err(), consul.err(), key_prefix.err(), dry_run.err()]
+                    .into_iter()
+                    .flatten(),
+            );
             Err(errors)
         }
     }

@@ -40,7 +40,9 @@ static BLOCK: Block = Block {
 
 const FIELDS: [Field; 8] = {
     let [image, command, args, env, port, resources, volume] = CONTAINER;
-    [image, command, args, env, port, resources, volume, LIFECYCLE]
+    [
+        image, command, args, env, port, resources, volume, LIFECYCLE,
+    ]
 };
 
 const LIFECYCLE: Field = Field {

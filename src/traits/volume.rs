@@ -10,9 +10,9 @@ use serde::Deserialize;
 
 use super::{Definition, EVERY_TYPE_BUT_MACHINES, Trait};
 use crate::nomad::job::{Volume as NomadVolume, VolumeMount};
+use crate::oam::application::Life;
 use crate::oam::def::{Block, Field, Kind, NAME};
 use crate::oam::form;
-use crate::oam::application::Life;
 use crate::oam::{ComponentType, Node, Path, Problem};
 use crate::translate::{Draft, Inverse};
 
@@ -206,8 +206,13 @@ fn check_host(component: &Node, volume: &Node, path: &Path, problems: &mut Vec<P
         ));
     }
     let update = component.get("update_strategy");
-    let canaries = matches!(update.get("strategy").as_str(), Some("canary" | "blue-green"))
-        || update.get("canary").as_i64().is_some_and(|canaries| canaries > 0);
+    let canaries = matches!(
+        update.get("strategy").as_str(),
+        Some("canary" | "blue-green")
+    ) || update
+        .get("canary")
+        .as_i64()
+        .is_some_and(|canaries| canaries > 0);
     if is("per_alloc") && canaries {
         problems.push(Problem::error(
             path.field("per_alloc"),

@@ -13,7 +13,11 @@ const CONSTRAINTS: [(&str, &str, &str); 10] = [
     ("${attr.vault.version}", ">= 0.6.1", "semver"),
     ("${attr.plugins.cni.version.bridge}", ">= 0.4.0", "semver"),
     ("${attr.plugins.cni.version.firewall}", ">= 0.4.0", "semver"),
-    ("${attr.plugins.cni.version.host-local}", ">= 0.4.0", "semver"),
+    (
+        "${attr.plugins.cni.version.host-local}",
+        ">= 0.4.0",
+        "semver",
+    ),
     ("${attr.plugins.cni.version.loopback}", ">= 0.4.0", "semver"),
     ("${attr.plugins.cni.version.portmap}", ">= 0.4.0", "semver"),
     ("${attr.consul.grpc}", "0", ">"),
@@ -57,7 +61,11 @@ fn sorted<'s>(words: impl Iterator<Item = &'s str>) -> Vec<String> {
 }
 
 fn items<'v>(value: &'v Value, list: &str) -> impl Iterator<Item = &'v Value> {
-    value.get(list).and_then(Value::as_array).into_iter().flatten()
+    value
+        .get(list)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
 }
 
 /// What servers fill in where nothing is set, each to its own configuration: the region, the identity of
@@ -87,7 +95,10 @@ pub fn expect_the_mesh(job: &mut Value) {
         expect_tasks_of_checks(group);
         let services: Vec<Value> = items(group, "Services").cloned().collect();
         for service in &services {
-            let name = service.get("Name").and_then(Value::as_str).unwrap_or_default();
+            let name = service
+                .get("Name")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
             if !service["Connect"]["SidecarService"].is_null() {
                 let label = format!("connect-proxy-{name}");
                 push(&mut group["Tasks"], proxy(name));

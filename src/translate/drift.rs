@@ -86,10 +86,7 @@ struct Walk<'t> {
 
 impl Walk<'_> {
     fn value(&mut self, path: &str, recorded: &Value, live: &Value) {
-        if is_bookkeeping(path)
-            || recorded == live
-            || self.are_both_unset(path, recorded, live)
-        {
+        if is_bookkeeping(path) || recorded == live || self.are_both_unset(path, recorded, live) {
             return;
         }
         let owned = self.origins.iter().any(|origin| origin.job_path == path);

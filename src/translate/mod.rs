@@ -135,14 +135,20 @@ pub fn unknown_clusters(application: &Node, target: &Target) -> Vec<Problem> {
     if target.clusters.is_empty() {
         return problems;
     }
-    let known: Vec<_> = target.clusters.keys().map(|name| format!("`{name}`")).collect();
+    let known: Vec<_> = target
+        .clusters
+        .keys()
+        .map(|name| format!("`{name}`"))
+        .collect();
     let components = application.get("component").as_map();
     for (name, component) in components.into_iter().flatten() {
         let Node::List(wanted) = component.get("target_clusters") else {
             continue;
         };
         for (index, cluster) in wanted.iter().enumerate() {
-            let Some(cluster) = cluster.as_str() else { continue };
+            let Some(cluster) = cluster.as_str() else {
+                continue;
+            };
             if !target.clusters.contains_key(cluster) {
                 problems.push(Problem::error(
                     Path::component(name).field("target_clusters").index(index),

@@ -17,8 +17,16 @@ pub fn text() -> impl Strategy<Value = String> {
         Just("${NOMAD_PORT_http}".to_owned()),
         Just("a`b\"c\\d=e/f\n".to_owned()),
         Just("æøå 日本".to_owned()),
-        select(vec!["yes", "null", "1.50", "0x1f", "~", "- a: b #c", "{{ x }}"])
-            .prop_map(str::to_owned),
+        select(vec![
+            "yes",
+            "null",
+            "1.50",
+            "0x1f",
+            "~",
+            "- a: b #c",
+            "{{ x }}"
+        ])
+        .prop_map(str::to_owned),
     ]
 }
 
@@ -217,7 +225,10 @@ fn affinity(prefers: bool) -> impl Strategy<Value = Value> {
             block(vec![
                 ("node_class", class.filter(|_| prefers)),
                 ("cloud", cloud.filter(|_| prefers)),
-                ("node_meta", meta.filter(|_| prefers).map(|meta| json!(meta))),
+                (
+                    "node_meta",
+                    meta.filter(|_| prefers).map(|meta| json!(meta)),
+                ),
                 ("weight", weight),
                 ("spread", spread.filter(|_| prefers)),
                 ("constraint", Some(constraints)),
@@ -233,13 +244,18 @@ fn update_strategy() -> impl Strategy<Value = Value> {
     let health = maybe(vec!["checks", "task_states", "manual"]);
     (strategy, numbers, flags, health, any::<bool>()).prop_map(
         |(strategy, (parallel, canary), (revert, promote), health, times)| {
-            let canaries = strategy.as_ref().is_some_and(|strategy| strategy != "rolling");
+            let canaries = strategy
+                .as_ref()
+                .is_some_and(|strategy| strategy != "rolling");
             block(vec![
                 ("strategy", strategy),
                 ("max_parallel", parallel.map(Value::from)),
                 ("canary", canary.filter(|_| canaries).map(Value::from)),
                 ("auto_revert", revert.map(Value::from)),
-                ("auto_promote", promote.filter(|_| canaries).map(Value::from)),
+                (
+                    "auto_promote",
+                    promote.filter(|_| canaries).map(Value::from),
+                ),
                 ("health_check", health),
                 ("min_healthy_time", times.then(|| json!("1s"))),
                 ("healthy_deadline", times.then(|| json!("1m"))),
@@ -289,18 +305,26 @@ fn containers(prefix: &'static str, first: u64) -> impl Strategy<Value = Value> 
             |(number, (image, args, env, resources, mounts, serves))| {
                 let mut volumes = vec![json!({"source": "data", "destination": "/seen"})];
                 if image {
-                    volumes.push(json!({"source": "/srv", "destination": "/srv", "read_only": true}));
+                    volumes
+                        .push(json!({"source": "/srv", "destination": "/srv", "read_only": true}));
                 }
                 let port = first + number as u64;
                 let label = format!("{prefix}{number}");
-                let ports = Value::Object([(label.clone(), json!({"port": port}))].into_iter().collect());
+                let ports = Value::Object(
+                    [(label.clone(), json!({"port": port}))]
+                        .into_iter()
+                        .collect(),
+                );
                 let container = block(vec![
                     ("image", image.then(|| json!("side:1"))),
                     ("command", (!image).then(|| json!(["/bin/side"]))),
                     ("args", args.map(Value::from)),
                     ("env", env.map(|env| json!(env))),
                     ("resources", resources),
-                    ("volume", Some(if mounts { volumes.into() } else { json!([]) })),
+                    (
+                        "volume",
+                        Some(if mounts { volumes.into() } else { json!([]) }),
+                    ),
                     ("port", Some(if serves { ports } else { json!({}) })),
                 ]);
                 (label, container)
@@ -317,7 +341,12 @@ fn lifecycle() -> impl Strategy<Value = Option<Value>> {
         let last = hook.as_ref().is_some_and(|hook| hook == "poststop");
         Some(block(vec![
             ("hook", hook),
-            ("sidecar", sidecar.filter(|sidecar| !(last && *sidecar)).map(Value::from)),
+            (
+                "sidecar",
+                sidecar
+                    .filter(|sidecar| !(last && *sidecar))
+                    .map(Value::from),
+            ),
         ]))
     })
 }
@@ -335,7 +364,9 @@ fn sidecars() -> impl Strategy<Value = Value> {
 
 /// A component of one of these types; in a mesh where it is said so.
 fn component(kinds: Vec<&'static str>, mesh: bool) -> impl Strategy<Value = Value> {
-    select(kinds).prop_flat_map(move |kind| of_type(kind, mesh).boxed()).boxed()
+    select(kinds)
+        .prop_flat_map(move |kind| of_type(kind, mesh).boxed())
+        .boxed()
 }
 
 fn of_type(kind: &'static str, mesh: bool) -> impl Strategy<Value = Value> {
@@ -354,8 +385,15 @@ fn of_type(kind: &'static str, mesh: bool) -> impl Strategy<Value = Value> {
             | ComponentType::Vm
             | ComponentType::System
     );
-    let program = (any::<bool>(), vec(text(), 0..3), option::of(vec(text(), 0..3)));
-    let env = (option::of(btree_map("[A-Z_]{1,6}", text(), 0..3)).boxed(), env_from().boxed());
+    let program = (
+        any::<bool>(),
+        vec(text(), 0..3),
+        option::of(vec(text(), 0..3)),
+    );
+    let env = (
+        option::of(btree_map("[A-Z_]{1,6}", text(), 0..3)).boxed(),
+        env_from().boxed(),
+    );
     let blocks = (
         option::of(resources().boxed()),
         option::of(restart_policy().boxed()),
@@ -378,58 +416,85 @@ fn of_type(kind: &'static str, mesh: bool) -> impl Strategy<Value = Value> {
         any::<bool>(),
         btree_map(label(), 7000..7999_u64, 0..3),
     );
-    (program.boxed(), env, ports().boxed(), blocks.boxed(), traits.boxed(), rest.boxed()).prop_map(
-        move |((image, more, args), (env, env_from), ports, blocks, traits, rest)| {
-            let image = image && !no_image || only_images || machine;
-            let command: Vec<_> = std::iter::once("run".to_owned()).chain(more).collect();
-            let command = !machine && (!image || command.len() > 2);
-            let upstreams = rest.2.into_iter().enumerate().map(|(number, (label, port))| {
-                (label, json!({"port": port / 10 * 10 + number as u64 % 10}))
-            });
-            let upstreams: Map<_, _> = upstreams.take(1).collect();
-            // Some types have containers of images alone.
-            let fitting = |containers: Value| {
-                let all = containers.as_object().unwrap().iter();
-                let kept = all.filter(|(_, it)| !only_images || !it["image"].is_null());
-                Value::Object(kept.map(|(name, it)| (name.clone(), it.clone())).collect())
-            };
-            let (long, everywhere) = (life != Life::Once, life == Life::EveryNode);
-            let strategy = traits.5.filter(|_| long);
-            let scaler = traits.0.filter(|_| !everywhere);
-            block(vec![
-                ("type", Some(kind.into())),
-                ("target_clusters", rest.0.map(Value::from)),
-                ("image", image.then(|| json!("nginx:1.25"))),
-                (
-                    "image_pull_secret",
-                    (rest.1 && !machine).then(|| json!("secret/data/registry")),
-                ),
-                ("command", command.then(|| json!(["run", "-v"]))),
-                ("args", args.map(Value::from)),
-                ("env", env.map(|env| json!(env))),
-                ("env_from", Some(env_from)),
-                (
-                    "schedule",
-                    (kind == "cron-task").then(|| json!("*/15 * * * *")),
-                ),
-                ("port", Some(ports)),
-                ("upstream", (mesh && long).then(|| upstreams.into())),
-                ("resources", blocks.0),
-                ("restart_policy", blocks.1),
-                ("health_check", blocks.2.filter(|_| long)),
-                ("container", Some(fitting(blocks.3)).filter(|_| !machine)),
-                ("sidecar", blocks.4.map(fitting).filter(|_| !machine)),
-                ("scaler", scaler),
-                ("ingress", traits.1.filter(|_| serves)),
-                ("volume", Some(traits.2).filter(|_| !machine)),
-                ("vault_secret", traits.3),
-                ("affinity", traits.4),
-                ("update_strategy", strategy),
-                ("migration", traits.6.filter(|_| life == Life::Always)),
-                ("service_discovery", traits.7.filter(|_| serves)),
-            ])
-        },
+    (
+        program.boxed(),
+        env,
+        ports().boxed(),
+        blocks.boxed(),
+        traits.boxed(),
+        rest.boxed(),
     )
+        .prop_map(
+            move |((image, more, args), (env, env_from), ports, blocks, traits, rest)| {
+                let image = image && !no_image || only_images || machine;
+                let command: Vec<_> = std::iter::once("run".to_owned()).chain(more).collect();
+                let command = !machine && (!image || command.len() > 2);
+                let upstreams = rest
+                    .2
+                    .into_iter()
+                    .enumerate()
+                    .map(|(number, (label, port))| {
+                        (label, json!({"port": port / 10 * 10 + number as u64 % 10}))
+                    });
+                let upstreams: Map<_, _> = upstreams.take(1).collect();
+                // In the mesh there are no TCP checks.
+                let checked = |mut check: Value| {
+                    if mesh && check["type"] == "tcp" {
+                        check["type"] = json!("http");
+                    }
+                    check
+                };
+                // Some types have containers of images alone.
+                let fitting = |containers: Value| {
+                    let all = containers.as_object().unwrap().iter();
+                    let kept = all.filter(|(_, it)| !only_images || !it["image"].is_null());
+                    Value::Object(kept.map(|(name, it)| (name.clone(), it.clone())).collect())
+                };
+                let (long, everywhere) = (life != Life::Once, life == Life::EveryNode);
+                let strategy = traits.5.filter(|_| long);
+                let scaler = traits.0.filter(|_| !everywhere);
+                block(vec![
+                    ("type", Some(kind.into())),
+                    ("target_clusters", rest.0.map(Value::from)),
+                    ("image", image.then(|| json!("nginx:1.25"))),
+                    (
+                        "image_pull_secret",
+                        (rest.1 && !machine).then(|| json!("secret/data/registry")),
+                    ),
+                    ("command", command.then(|| json!(["run", "-v"]))),
+                    ("args", args.map(Value::from)),
+                    ("env", env.map(|env| json!(env))),
+                    ("env_from", Some(env_from)),
+                    (
+                        "schedule",
+                        (kind == "cron-task").then(|| json!("*/15 * * * *")),
+                    ),
+                    ("port", Some(ports)),
+                    ("upstream", (mesh && long).then(|| upstreams.into())),
+                    ("resources", blocks.0),
+                    ("restart_policy", blocks.1),
+                    ("health_check", blocks.2.filter(|_| long).map(checked)),
+                    ("container", Some(fitting(blocks.3)).filter(|_| !machine)),
+                    ("sidecar", blocks.4.map(fitting).filter(|_| !machine)),
+                    ("scaler", scaler),
+                    ("ingress", traits.1.filter(|_| serves)),
+                    ("volume", Some(traits.2).filter(|_| !machine)),
+                    ("vault_secret", traits.3),
+                    ("affinity", traits.4),
+                    ("update_strategy", strategy),
+                    ("migration", traits.6.filter(|_| life == Life::Always)),
+                    (
+                        "service_discovery",
+                        traits.7.filter(|_| serves).map(|mut discovery| {
+                            if let Some(check) = discovery.get_mut("check") {
+                                *check = checked(check.take());
+                            }
+                            discovery
+                        }),
+                    ),
+                ])
+            },
+        )
 }
 
 /// At most one scope of each kind, and whether it is a mesh.
@@ -450,7 +515,7 @@ fn scopes() -> impl Strategy<Value = (Vec<(&'static str, Value)>, bool, bool)> {
                 ),
                 ("subnet", (mode == 3).then(|| json!("10.0.0.0/8"))),
                 ("dns_servers", dns.then(|| json!(["10.0.0.53"]))),
-                ("service_mesh", mesh.then(|| json!(true))),
+                ("service_mesh", mesh.then_some(json!(true))),
                 ("connect_sidecar", sidecar.filter(|_| mesh).map(Value::from)),
             ]);
             scopes.push(("network_scope", json!({"net": scope})));
@@ -479,18 +544,22 @@ pub fn application() -> BoxedStrategy<Value> {
         let tenant = any::<bool>();
         // A virtual machine is in the host's network.
         let kinds = ComponentType::NAMES.iter().copied();
-        let kinds = kinds.filter(|kind| host || !kind.starts_with("vm")).collect();
+        let kinds = kinds
+            .filter(|kind| host || !kind.starts_with("vm"))
+            .collect();
         let components = btree_map(label(), component(kinds, mesh), 1..4);
-        (Just(scopes), labels, tenant, components).prop_map(|(scopes, labels, tenant, components)| {
-            let mut fields = vec![
-                ("name", Some(json!("shop"))),
-                ("tenant", tenant.then(|| json!("acme"))),
-                ("labels", labels.map(|labels| json!(labels))),
-                ("component", Some(json!(components))),
-            ];
-            fields.extend(scopes.into_iter().map(|(name, scope)| (name, Some(scope))));
-            block(fields)
-        })
+        (Just(scopes), labels, tenant, components).prop_map(
+            |(scopes, labels, tenant, components)| {
+                let mut fields = vec![
+                    ("name", Some(json!("shop"))),
+                    ("tenant", tenant.then(|| json!("acme"))),
+                    ("labels", labels.map(|labels| json!(labels))),
+                    ("component", Some(json!(components))),
+                ];
+                fields.extend(scopes.into_iter().map(|(name, scope)| (name, Some(scope))));
+                block(fields)
+            },
+        )
     });
     made.boxed()
 }

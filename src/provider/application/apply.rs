@@ -19,7 +19,6 @@ use crate::nomad::watch::{self, Healthy};
 use crate::nomad::{self, Enforce, Registered};
 use crate::oam::{self, Node};
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics, has_error};
-use crate::protocol::path::AttributePath;
 use crate::protocol::resource::{ApplyRequest, ApplyResponse, Context};
 use crate::protocol::value::Value;
 use crate::provider::Clients;
@@ -242,7 +241,10 @@ impl<'a> Work<'a> {
         }
         for translation in &self.translations {
             let key = translation.key();
-            let moved = self.purges.get(&key).is_some_and(|old| old.namespace != translation.job.namespace);
+            let moved = self
+                .purges
+                .get(&key)
+                .is_some_and(|old| old.namespace != translation.job.namespace);
             if !moved {
                 jobs.remove(&format!("{key}{LEFT}"));
             }
@@ -252,9 +254,10 @@ impl<'a> Work<'a> {
     }
 
     fn settled(&self, done: &Done) -> Record {
-        let jobs = self.translations.iter().map(|translation| {
-            (translation.key(), self.job_record(translation, Some(done)))
-        });
+        let jobs = self
+            .translations
+            .iter()
+            .map(|translation| (translation.key(), self.job_record(translation, Some(done))));
         self.record(Phase::Settled, jobs.collect())
     }
 
@@ -360,7 +363,7 @@ impl<'a> Work<'a> {
                     done.purged.insert(key.clone());
                     done.diagnostics.extend(warning);
                 }
-                Err(diagnostic) => done.diagnostics.push(diagnostic.at(self.path(key))),
+                Err(diagnostic) => done.diagnostics.push(diagnostic.at(plan::path(self.planned, key))),
             }
         }
     }
@@ -385,24 +388,15 @@ impl<'a> Work<'a> {
                     if let Some(warnings) = &registered.warnings {
                         let summary = format!("Nomad warns about the job {}", translation.job.id);
                         let warning = Diagnostic::warning(summary, warnings.clone());
-                        done.diagnostics.push(warning.at(self.path(&key)));
+                        done.diagnostics.push(warning.at(plan::path(self.planned, &key)));
                     }
                     done.written.insert(key, registered);
                 }
                 Err(diagnostic) => {
-                    done.diagnostics.push(diagnostic.at(self.path(&key)));
+                    done.diagnostics.push(diagnostic.at(plan::path(self.planned, &key)));
                     return;
                 }
             }
-        }
-    }
-
-    /// The block of a job, or the manifest.
-    fn path(&self, key: &str) -> AttributePath {
-        let (component, _) = translate::split_key(key);
-        match self.planned.get("manifest") {
-            Value::Null => AttributePath::new("component").key(component),
-            _ => AttributePath::new("manifest"),
         }
     }
 
@@ -462,7 +456,7 @@ impl<'a> Work<'a> {
         for (key, result) in results {
             match result {
                 Ok(healthy) => drop(done.healthy.insert(key, healthy)),
-                Err(diagnostic) => done.diagnostics.push(diagnostic.at(self.path(&key))),
+                Err(diagnostic) => done.diagnostics.push(diagnostic.at(plan::path(self.planned, &key))),
             }
         }
     }
@@ -553,7 +547,11 @@ impl<'a> Work<'a> {
             if !value.is_null() {
                 // Of several jobs of a component, one that is not as planned tells.
                 match as_planned {
-                    true => drop(components.entry(component.clone()).or_insert_with(|| value.clone())),
+                    true => drop(
+                        components
+                            .entry(component.clone())
+                            .or_insert_with(|| value.clone()),
+                    ),
                     false => drop(components.insert(component.clone(), value.clone())),
                 }
             }
@@ -574,7 +572,9 @@ impl<'a> Work<'a> {
                 continue;
             }
             if !kept.is_null() {
-                components.entry(component.to_owned()).or_insert_with(|| kept.clone());
+                components
+                    .entry(component.to_owned())
+                    .or_insert_with(|| kept.clone());
             }
             jobs.insert(key.clone(), self.prior.get("jobs").get(key).clone());
         }
@@ -632,11 +632,7 @@ pub fn job_ref(key: &str, job: &JobRecord) -> JobRef {
 
 /// The jobs that a state knows of, by key. `jobs` can name one that no component stands for: one that an
 /// interrupted apply was to purge.
-pub fn jobs_of(
-    clients: &Clients,
-    state: &Value,
-    key: &ApplicationKey,
-) -> BTreeMap<String, JobRef> {
+pub fn jobs_of(clients: &Clients, state: &Value, key: &ApplicationKey) -> BTreeMap<String, JobRef> {
     let target = config::target(clients, key.tenant());
     let translated = plan::translated(state, &target);
     let mut all: BTreeMap<_, _> = translated
@@ -652,7 +648,8 @@ pub fn jobs_of(
         })
         .collect();
     for (job_key, job) in state.get("jobs").as_map().into_iter().flatten() {
-        let (component, cluster) = translate::split_key(job_key.strip_suffix(LEFT).unwrap_or(job_key));
+        let (component, cluster) =
+            translate::split_key(job_key.strip_suffix(LEFT).unwrap_or(job_key));
         let id = job.get("id").as_str();
         let namespace = job.get("namespace").as_str().unwrap_or(&target.namespace);
         let job = JobRef {
@@ -688,5 +685,6 @@ fn keep_count(before: &nomad::job::Job, job: &mut nomad::job::Job, seen: &Seen) 
 /// (`validateJobUpdate` in its `nomad/job_endpoint.go`).
 fn nomad_can_turn(before: &nomad::job::Job, after: &nomad::job::Job) -> bool {
     before.namespace == after.namespace
-        && before.job_type == after.job_type && before.periodic.is_some() == after.periodic.is_some()
+        && before.job_type == after.job_type
+        && before.periodic.is_some() == after.periodic.is_some()
 }

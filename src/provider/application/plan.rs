@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::private::Private;
-use super::{config, failure};
+use super::{config, dry_run, failure};
 use crate::nomad::job::Job;
 use crate::oam::{self, Node};
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics, has_error};
@@ -49,7 +49,9 @@ pub async fn plan(servers: &Servers, request: PlanRequest) -> PlanResponse {
     };
     response.diagnostics = diagnostics;
     set(&mut response.state, "applied_scopes", applied);
-    response.diagnostics.extend(problems(clients, &response.state));
+    response
+        .diagnostics
+        .extend(problems(clients, &response.state));
     if has_error(&response.diagnostics) {
         return response;
     }
@@ -60,7 +62,16 @@ pub async fn plan(servers: &Servers, request: PlanRequest) -> PlanResponse {
         }
     }
     let private = Private::read(&response.private);
-    let jobs = jobs(clients, &prior, &response.state, &private);
+    let (jobs, changed) = jobs(clients, &prior, &response.state, &private);
+    if let Some(clients) = clients {
+        let state = &response.state;
+        let asked = changed.iter().map(|(key, job)| (key.clone(), job, path(state, key)));
+        let said = dry_run::dry_run(clients, asked.collect()).await;
+        response.diagnostics.extend(said);
+        if has_error(&response.diagnostics) {
+            return response;
+        }
+    }
     let id = match config::key(&response.state) {
         Some(key) => key.to_string().into(),
         None => Value::UNKNOWN,
@@ -80,6 +91,15 @@ pub async fn plan(servers: &Servers, request: PlanRequest) -> PlanResponse {
         set(&mut response.state, name, value);
     }
     response
+}
+
+/// The attribute that stands for a job: its component's block, or the manifest.
+pub fn path(state: &Value, key: &str) -> AttributePath {
+    let (component, _) = translate::split_key(key);
+    match state.get("manifest") {
+        Value::Null => AttributePath::new("component").key(component),
+        _ => AttributePath::new("manifest"),
+    }
 }
 
 fn set(state: &mut Value, name: &str, value: Value) {
@@ -103,7 +123,9 @@ async fn scopes_of(
     let mut diagnostics = Vec::new();
     for (index, id) in oam::references(node).into_iter().enumerate() {
         let path = match state.get("manifest") {
-            Value::Null => AttributePath::new("scopes").index(i64::try_from(index).unwrap_or(i64::MAX)),
+            Value::Null => {
+                AttributePath::new("scopes").index(i64::try_from(index).unwrap_or(i64::MAX))
+            }
             _ => AttributePath::new("manifest"),
         };
         let properties = match (servers.planned(id), clients) {
@@ -146,7 +168,8 @@ fn properties(id: &str, scope: &Node) -> Value {
 }
 
 async fn recorded(clients: &Clients, id: &str) -> Result<Value, Diagnostic> {
-    let key = ScopeKey::parse(id).map_err(|reason| Diagnostic::error("Unreadable scope ID", reason))?;
+    let key =
+        ScopeKey::parse(id).map_err(|reason| Diagnostic::error("Unreadable scope ID", reason))?;
     let stored = clients.store.read_scope(&key).await;
     match stored.map_err(|error| failure::store(&error))? {
         None => Err(failure::no_scope(id)),
@@ -168,7 +191,10 @@ fn problems(clients: Option<&Clients>, state: &Value) -> Diagnostics {
     }
     let mut problems = oam::validate(&node);
     if let (Some(clients), Some(tenant)) = (clients, config::tenant(state)) {
-        problems.extend(translate::unknown_clusters(&node, &config::target(clients, tenant)));
+        problems.extend(translate::unknown_clusters(
+            &node,
+            &config::target(clients, tenant),
+        ));
     }
     config::diagnostics(state, &problems)
 }
@@ -195,26 +221,40 @@ pub fn changes(prior: &Value, planned: &Value, private: &[u8]) -> bool {
         || Private::read(private).jobs.values().any(|job| job.drifted)
 }
 
-/// What `jobs` will say. The version of a job that changes is Nomad's to tell.
-fn jobs(clients: Option<&Clients>, prior: &Value, planned: &Value, private: &Private) -> Value {
+/// What `jobs` will say, and the jobs that change, as far as they are known. The version of a job that
+/// changes is Nomad's to tell.
+fn jobs(
+    clients: Option<&Clients>,
+    prior: &Value,
+    planned: &Value,
+    private: &Private,
+) -> (Value, Vec<(String, Job)>) {
+    let unknown = (Value::UNKNOWN, Vec::new());
     let Ok(node) = config::resolved(planned) else {
-        return Value::UNKNOWN;
+        return unknown;
     };
     let Node::Map(components) = node.get("component") else {
-        return Value::UNKNOWN;
+        return unknown;
     };
     let target = match (clients, config::tenant(planned)) {
         (Some(clients), Some(tenant)) => Some(config::target(clients, tenant)),
         (None, Some(tenant)) if tenant != DEFAULT_TENANT => Some(elsewhere(tenant)),
         _ => None,
     };
-    let before = target.as_ref().map(|target| translated(prior, target)).unwrap_or_default();
-    let after = target.as_ref().map(|target| translated(planned, target)).unwrap_or_default();
+    let before = target
+        .as_ref()
+        .map(|target| translated(prior, target))
+        .unwrap_or_default();
+    let after = target
+        .as_ref()
+        .map(|target| translated(planned, target))
+        .unwrap_or_default();
     let scoped = !node.get("namespace_scope").is_null() || !oam::is_resolved(&node);
     let mut entries = BTreeMap::new();
+    let mut changed = Vec::new();
     for (name, component) in components {
         let Some(keys) = keys(name, component, target.as_ref()) else {
-            return Value::UNKNOWN;
+            return unknown;
         };
         for key in keys {
             let seen = private.jobs.get(&key);
@@ -228,6 +268,7 @@ fn jobs(clients: Option<&Clients>, prior: &Value, planned: &Value, private: &Pri
                 entries.insert(key, kept);
                 continue;
             }
+            changed.extend(next.map(|job| (key.clone(), job.clone())));
             let known = |value: Option<&str>| value.map_or(Value::UNKNOWN, Value::from);
             let id = config::name(planned).map(|application| oam::job_id(&application, name));
             let namespace = match (next, &target) {
@@ -248,22 +289,30 @@ fn jobs(clients: Option<&Clients>, prior: &Value, planned: &Value, private: &Pri
             entries.insert(key, value);
         }
     }
-    Value::Map(entries)
+    (Value::Map(entries), changed)
 }
 
 /// The keys of a component's jobs; `None` where the clusters are not known.
 fn keys(name: &str, component: &Node, target: Option<&Target>) -> Option<Vec<String>> {
     let wanted = match component.get("target_clusters") {
         Node::Null => return Some(vec![name.to_owned()]),
-        Node::List(wanted) => wanted.iter().map(Node::as_str).collect::<Option<Vec<_>>>()?,
+        Node::List(wanted) => wanted
+            .iter()
+            .map(Node::as_str)
+            .collect::<Option<Vec<_>>>()?,
         _ => return None,
     };
     let clusters = &target?.clusters;
     if clusters.is_empty() || wanted.is_empty() {
         return Some(vec![name.to_owned()]);
     }
-    let keys = wanted.into_iter().filter(|cluster| clusters.contains_key(*cluster));
-    Some(keys.map(|cluster| translate::job_key(name, Some(cluster))).collect())
+    let keys = wanted
+        .into_iter()
+        .filter(|cluster| clusters.contains_key(*cluster));
+    Some(
+        keys.map(|cluster| translate::job_key(name, Some(cluster)))
+            .collect(),
+    )
 }
 
 /// The namespace of a tenant does not depend on the provider block; the region is of no
