@@ -8,6 +8,9 @@ use crate::support::{Workspace, docker};
 /// An image that examples use, and that no test can pull: [`docker::WEB`] has the same programs.
 const BUSYBOX: &str = "\"busybox:1.37\"";
 
+/// The provider block of an example that finds its servers by the environment.
+const PROVIDER: &str = "provider \"oam\" {}";
+
 /// What an example may need beside a Nomad with the driver `raw_exec` and a Consul: a Docker engine, a
 /// secret in Vault, a key in Consul, Consul's service mesh, a host volume, Nomad's driver `exec`, a
 /// namespace in Nomad, QEMU with a disk image.
@@ -89,7 +92,7 @@ impl Example {
     /// Whether it is a configuration on its own, which finds its servers by the environment. The others
     /// show a piece of one.
     pub fn is_whole(&self) -> bool {
-        self.text.contains("provider \"oam\" {}")
+        self.text.contains(PROVIDER)
     }
 
     /// Its portable manifest, where it has one.
@@ -100,6 +103,16 @@ impl Example {
     /// The example as it is, in a workspace of its own.
     pub fn workspace(&self) -> Workspace {
         self.copy(str::to_owned)
+    }
+
+    /// The example with a provider that asks no server: a plan of a creation needs none but for a dry run.
+    pub fn offline(&self) -> Workspace {
+        let nowhere = "http://127.0.0.1:1";
+        let provider = format!(
+            "provider \"oam\" {{\n  nomad {{\n    address = \"{nowhere}\"\n    dry_run = \"off\"\n  }}\n  \
+             consul {{\n    address = \"{nowhere}\"\n  }}\n}}"
+        );
+        self.copy(|text| text.replace(PROVIDER, &provider))
     }
 
     /// The example with the image that the tests have.
