@@ -363,7 +363,9 @@ impl<'a> Work<'a> {
                     done.purged.insert(key.clone());
                     done.diagnostics.extend(warning);
                 }
-                Err(diagnostic) => done.diagnostics.push(diagnostic.at(plan::path(self.planned, key))),
+                Err(diagnostic) => done
+                    .diagnostics
+                    .push(diagnostic.at(plan::path(self.planned, key))),
             }
         }
     }
@@ -388,12 +390,14 @@ impl<'a> Work<'a> {
                     if let Some(warnings) = &registered.warnings {
                         let summary = format!("Nomad warns about the job {}", translation.job.id);
                         let warning = Diagnostic::warning(summary, warnings.clone());
-                        done.diagnostics.push(warning.at(plan::path(self.planned, &key)));
+                        done.diagnostics
+                            .push(warning.at(plan::path(self.planned, &key)));
                     }
                     done.written.insert(key, registered);
                 }
                 Err(diagnostic) => {
-                    done.diagnostics.push(diagnostic.at(plan::path(self.planned, &key)));
+                    done.diagnostics
+                        .push(diagnostic.at(plan::path(self.planned, &key)));
                     return;
                 }
             }
@@ -456,7 +460,9 @@ impl<'a> Work<'a> {
         for (key, result) in results {
             match result {
                 Ok(healthy) => drop(done.healthy.insert(key, healthy)),
-                Err(diagnostic) => done.diagnostics.push(diagnostic.at(plan::path(self.planned, &key))),
+                Err(diagnostic) => done
+                    .diagnostics
+                    .push(diagnostic.at(plan::path(self.planned, &key))),
             }
         }
     }
