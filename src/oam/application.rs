@@ -230,7 +230,8 @@ pub static COMPONENT: Block = Block {
     ],
 };
 
-static ENV_FROM: Block = Block {
+/// Where the value of an environment variable comes from.
+pub(super) static ENV_FROM: Block = Block {
     name: "env_from",
     doc: "An environment variable whose value Nomad fetches when the task starts. A change of the \
           value restarts the task.",

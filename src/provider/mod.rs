@@ -1,4 +1,4 @@
-//! What Terraform sees: the provider block and the resources, one module each.
+//! What Terraform sees: the provider block, the resources, data sources and functions, one module each.
 //!
 //! This is the only layer that knows both Terraform and everything below it. It turns values into
 //! the model ([`convert`]), asks the pure translator what should be, asks Nomad and the store what
@@ -7,6 +7,8 @@
 pub mod application;
 pub mod config;
 pub mod convert;
+pub mod data;
+pub mod functions;
 pub mod planned;
 
 use std::collections::BTreeMap;
@@ -15,7 +17,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use async_trait::async_trait;
 
 use crate::http::Endpoint;
+use crate::protocol::data_source::DataSource;
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
+use crate::protocol::function::Function;
 use crate::protocol::path::AttributePath;
 use crate::protocol::resource::{self, Resource};
 use crate::protocol::schema::Schema;
@@ -157,6 +161,14 @@ impl resource::Provider for OamProvider {
     fn resources(&self) -> Vec<(&'static str, Arc<dyn Resource>)> {
         let application = application::ApplicationResource::new(Arc::clone(&self.servers));
         vec![("oam_application", Arc::new(application))]
+    }
+
+    fn data_sources(&self) -> Vec<(&'static str, Arc<dyn DataSource>)> {
+        data::all(&self.servers)
+    }
+
+    fn functions(&self) -> Vec<(&'static str, Arc<dyn Function>)> {
+        functions::all()
     }
 
     async fn validate(&self, config: &Value) -> Diagnostics {

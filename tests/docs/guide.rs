@@ -97,6 +97,13 @@ impl Guide {
         }
         self.usage(&mut text);
         text.push_str("\n## Fields\n");
+        write!(
+            text,
+            "\nFor editors there is a [JSON Schema](../schemas/{}.schema.json) of the `properties` in a \
+             manifest.\n",
+            name.to_lowercase()
+        )
+        .unwrap();
         match self.subject {
             Subject::Component(_) => {
                 text.push_str(

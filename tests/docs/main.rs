@@ -7,6 +7,7 @@
 //! | `resources/<name>.md` | the schema, `templates/resources/oam_<name>.md`, `examples/resources/oam_<name>/` |
 //! | `data-sources/<name>.md` | the same below `data-sources` |
 //! | `functions/<name>.md` | the signature, `templates/functions/<name>.md`, `examples/functions/<name>/` |
+//! | `schemas/<name>.schema.json` | the JSON Schema of a document, a component type, a trait or a scope |
 //! | `guides/component-…`, `trait-…`, `scope-…` | the definition, and the example of that name with its jobs |
 //!
 //! A template is what a page says before its example; without one that is the schema's description.
@@ -22,6 +23,7 @@ mod page;
 mod schema;
 mod table;
 
+use oam_provider::oam;
 use oam_provider::protocol::resource::Provider as _;
 use oam_provider::provider::OamProvider;
 
@@ -44,7 +46,15 @@ fn pages() -> Vec<(String, String)> {
     }
     let resources: Vec<_> = provider.resources().iter().map(|(name, _)| *name).collect();
     pages.extend(guide::all().iter().map(|guide| guide.page(&resources)));
+    pages.extend(oam::schema::kinds().into_iter().map(json_schema));
     pages
+}
+
+/// The file of the JSON Schema of a kind, and its text.
+fn json_schema(kind: &str) -> (String, String) {
+    let schema = oam::schema::of(kind).unwrap();
+    let file = format!("schemas/{}.schema.json", kind.to_lowercase());
+    (file, format!("{schema:#}\n"))
 }
 
 #[test]

@@ -210,6 +210,19 @@ pub fn tenant(value: &Value) -> Option<&str> {
     }
 }
 
+/// The tenant that a configuration says: itself, or its manifest; null for none.
+pub fn tenant_of(config: &Value) -> Value {
+    match (config.get("tenant"), config.get("manifest")) {
+        (Value::Null, Value::Null) => Value::Null,
+        (Value::Null, Value::String(_)) => {
+            let node = node(config).unwrap_or(Node::Null);
+            node.get("tenant").as_str().map_or(Value::Null, Value::from)
+        }
+        (Value::Null, _) => Value::UNKNOWN,
+        (tenant, _) => tenant.clone(),
+    }
+}
+
 /// The name of an application, where it is known.
 pub fn name(value: &Value) -> Option<String> {
     match value.get("manifest") {

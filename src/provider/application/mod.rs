@@ -17,12 +17,12 @@ mod apply;
 mod config;
 mod destroy;
 mod dry_run;
-mod failure;
+pub(super) mod failure;
 mod plan;
 mod private;
 mod purge;
-mod read;
-mod schema;
+pub(super) mod read;
+pub(super) mod schema;
 mod upgrade;
 
 use std::sync::Arc;
