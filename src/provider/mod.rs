@@ -10,6 +10,7 @@ pub mod convert;
 pub mod data;
 pub mod functions;
 pub mod planned;
+pub mod scope;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -29,6 +30,9 @@ use crate::translate::Place;
 use crate::{consul, nomad};
 use config::DryRun;
 use planned::{Planned, PlannedScopes};
+use scope::ScopeResource;
+use scope::data_source::ScopeDataSource;
+use scope::kind::Kind;
 
 /// The provider's source, as a configuration names it: in whatever registry is the host's own.
 pub const SOURCE: &str = "oam/oam";
@@ -160,11 +164,24 @@ impl resource::Provider for OamProvider {
 
     fn resources(&self) -> Vec<(&'static str, Arc<dyn Resource>)> {
         let application = application::ApplicationResource::new(Arc::clone(&self.servers));
-        vec![("oam_application", Arc::new(application))]
+        let mut all: Vec<(&'static str, Arc<dyn Resource>)> =
+            vec![("oam_application", Arc::new(application))];
+        for kind in Kind::all() {
+            let scope = ScopeResource::new(kind, Arc::clone(&self.servers));
+            all.push((kind.type_name(), Arc::new(scope)));
+        }
+        all
     }
 
     fn data_sources(&self) -> Vec<(&'static str, Arc<dyn DataSource>)> {
-        data::all(&self.servers)
+        let scopes = Kind::all().map(|kind| {
+            let scope = ScopeDataSource::new(kind, Arc::clone(&self.servers));
+            let scope: Arc<dyn DataSource> = Arc::new(scope);
+            (kind.type_name(), scope)
+        });
+        let mut all = data::all(&self.servers);
+        all.extend(scopes);
+        all
     }
 
     fn functions(&self) -> Vec<(&'static str, Arc<dyn Function>)> {

@@ -18,6 +18,7 @@ mod faults;
 mod functions;
 mod lifecycle;
 mod manifests;
+mod scopes;
 mod traits;
 mod upgrade;
 mod validation;

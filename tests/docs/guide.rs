@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use oam_provider::oam::application::COMPONENT;
 use oam_provider::oam::def::Kind;
+use oam_provider::oam::schema::fields;
 use oam_provider::oam::{ComponentType, manifest};
 use oam_provider::{scopes, traits, translate};
 
@@ -105,11 +106,13 @@ impl Guide {
         )
         .unwrap();
         match self.subject {
-            Subject::Component(_) => {
+            Subject::Component(kind) => {
                 text.push_str(
                     "\nOf a `component` block; its [traits](#traits) are blocks in it, too.\n",
                 );
-                table::write(&mut text, &COMPONENT, |field| !traits::is_trait(field.name));
+                table::write(&mut text, &COMPONENT, |field| {
+                    !traits::is_trait(field.name) && fields::takes(kind, field.name)
+                });
             }
             Subject::Trait(definition) => {
                 if let Kind::Single(block) | Kind::Labelled(block) = definition.field.kind {

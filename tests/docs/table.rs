@@ -4,11 +4,8 @@ use std::fmt::Write as _;
 
 use oam_provider::oam::def::{Block, Field, Kind};
 
-/// Which fields of the outermost block are shown.
-pub type Filter = fn(&Field) -> bool;
-
-/// Writes the table of a block, and one of each block below it.
-pub fn write(text: &mut String, block: &'static Block, shown: Filter) {
+/// Writes the table of a block, with those of its fields that are shown, and one of each block below it.
+pub fn write(text: &mut String, block: &'static Block, shown: impl Fn(&Field) -> bool) {
     let mut nested = vec![(String::new(), block)];
     let mut at = 0;
     while at < nested.len() {
