@@ -117,12 +117,12 @@ pub fn application(value: &Value) -> Result<Application, Diagnostics> {
 
 /// Problems of an application as diagnostics: at their attribute or, in a manifest, at their line.
 pub fn diagnostics(value: &Value, problems: &[Problem]) -> Diagnostics {
-    let at = |problem: &Problem| match value.get("manifest") {
-        Value::String(text) => match manifest(value, text) {
-            Ok(manifest) => fault(manifest.fault(problem)),
-            Err(_) => convert::diagnostic(problem.clone()).at(AttributePath::new("manifest")),
-        },
-        _ => convert::diagnostic(problem.clone()),
+    let text = value.get("manifest").as_str().filter(|_| !problems.is_empty());
+    let manifest = text.map(|text| manifest(value, text));
+    let at = |problem: &Problem| match &manifest {
+        Some(Ok(manifest)) => fault(manifest.fault(problem)),
+        Some(Err(_)) => convert::diagnostic(problem.clone()).at(AttributePath::new("manifest")),
+        None => convert::diagnostic(problem.clone()),
     };
     problems.iter().map(at).collect()
 }
