@@ -117,7 +117,10 @@ pub fn application(value: &Value) -> Result<Application, Diagnostics> {
 
 /// Problems of an application as diagnostics: at their attribute or, in a manifest, at their line.
 pub fn diagnostics(value: &Value, problems: &[Problem]) -> Diagnostics {
-    let text = value.get("manifest").as_str().filter(|_| !problems.is_empty());
+    let text = value
+        .get("manifest")
+        .as_str()
+        .filter(|_| !problems.is_empty());
     let manifest = text.map(|text| manifest(value, text));
     let at = |problem: &Problem| match &manifest {
         Some(Ok(manifest)) => fault(manifest.fault(problem)),

@@ -198,15 +198,24 @@ pub fn manifest(document: &Json) -> Value {
 ///
 /// # Errors
 /// Where Nomad cannot be asked.
-pub async fn jobs(clients: &Clients, key: &ApplicationKey, record: &Record) -> Result<Value, Diagnostics> {
+pub async fn jobs(
+    clients: &Clients,
+    key: &ApplicationKey,
+    record: &Record,
+) -> Result<Value, Diagnostics> {
     let asked = record.jobs.iter().map(|(name, recorded)| async move {
         let nomad = clients.nomad_of(job_ref(name, recorded).cluster.as_deref())?;
         let live = nomad.job(&recorded.namespace, &recorded.id).await;
-        let live = live.map_err(|e| failure::nomad(&e))?.filter(|live| purge::is_ours(live, key));
-        let entry = live.map(|live| job(&recorded.id, &recorded.namespace, recorded.version, &live));
+        let live = live
+            .map_err(|e| failure::nomad(&e))?
+            .filter(|live| purge::is_ours(live, key));
+        let entry =
+            live.map(|live| job(&recorded.id, &recorded.namespace, recorded.version, &live));
         Ok(entry.map(|entry| (name.clone(), entry)))
     });
-    let found = try_join_all(asked).await.map_err(|error: Diagnostic| vec![error])?;
+    let found = try_join_all(asked)
+        .await
+        .map_err(|error: Diagnostic| vec![error])?;
     Ok(Value::Map(found.into_iter().flatten().collect()))
 }
 

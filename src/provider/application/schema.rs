@@ -27,10 +27,14 @@ pub fn schema() -> Schema {
         // Of a manifest it is what the manifest says.
         if attribute.name == "name" {
             attribute.mode = Mode::OptionalComputed;
-            attribute.description.push_str(" With a `manifest`, the name is there.");
+            attribute
+                .description
+                .push_str(" With a `manifest`, the name is there.");
         } else if attribute.name == "tenant" {
             attribute.mode = Mode::OptionalComputed;
-            attribute.description.push_str(" With a `manifest`, it may be there instead; this goes before.");
+            attribute
+                .description
+                .push_str(" With a `manifest`, it may be there instead; this goes before.");
         }
     }
     block.attributes.push(Attribute::new(
