@@ -179,9 +179,7 @@ impl resource::Provider for OamProvider {
             let scope: Arc<dyn DataSource> = Arc::new(scope);
             (kind.type_name(), scope)
         });
-        let mut all = data::all(&self.servers);
-        all.extend(scopes);
-        all
+        data::all(&self.servers).into_iter().chain(scopes).collect()
     }
 
     fn functions(&self) -> Vec<(&'static str, Arc<dyn Function>)> {

@@ -111,15 +111,18 @@ impl Guide {
                     "\nOf a `component` block; its [traits](#traits) are blocks in it, too.\n",
                 );
                 table::write(&mut text, &COMPONENT, |field| {
-                    !traits::is_trait(field.name) && fields::takes(kind, field.name)
+                    let own = !traits::is_trait(field.name) && fields::takes(kind, field.name);
+                    own.then(|| field.required || fields::needs(kind, field.name))
                 });
             }
             Subject::Trait(definition) => {
                 if let Kind::Single(block) | Kind::Labelled(block) = definition.field.kind {
-                    table::write(&mut text, block, |_| true);
+                    table::write(&mut text, block, |field| Some(field.required));
                 }
             }
-            Subject::Scope(definition) => table::write(&mut text, definition.block, |_| true),
+            Subject::Scope(definition) => {
+                table::write(&mut text, definition.block, |field| Some(field.required))
+            }
         }
         (self.file(), text)
     }

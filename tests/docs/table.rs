@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use oam_provider::oam::def::{Block, Field, Kind};
 
-/// Writes the table of a block, with those of its fields that are shown, and one of each block below it.
-pub fn write(text: &mut String, block: &'static Block, shown: impl Fn(&Field) -> bool) {
+/// Writes the table of a block, and one of each block below it. Of its own fields those are shown of
+/// which it is said whether they are required.
+pub fn write(text: &mut String, block: &'static Block, required: impl Fn(&Field) -> Option<bool>) {
     let mut nested = vec![(String::new(), block)];
     let mut at = 0;
     while at < nested.len() {
@@ -27,14 +28,19 @@ pub fn write(text: &mut String, block: &'static Block, shown: impl Fn(&Field) ->
                 label.form.how,
             );
         }
-        for field in block.fields().filter(|field| at > 1 || shown(field)) {
+        for field in block.fields() {
+            let required = match at {
+                1 => required(field),
+                _ => Some(field.required),
+            };
+            let Some(required) = required else { continue };
             let (hcl, document) = (format!("`{}`", field.name), format!("`{}`", field.oam));
             row(
                 text,
                 &hcl,
                 &document,
                 &kind(&field.kind),
-                field.required,
+                required,
                 field.doc,
             );
             if let Kind::Single(inner) | Kind::Labelled(inner) | Kind::Repeated(inner) = field.kind

@@ -22,6 +22,8 @@ pub fn takes(kind: ComponentType, name: &str) -> bool {
     match name {
         "schedule" | "time_zone" => kind == ComponentType::CronTask,
         "command" | "container" | "image_pull_secret" => kind != ComponentType::Vm,
+        // QEMU has no network of its own, and so no mesh.
+        "upstream" => kind != ComponentType::Vm,
         "image" => kind != ComponentType::Executable,
         _ => true,
     }

@@ -47,9 +47,11 @@ fn application(at: usize, more: &[&str]) -> Node {
     for name in names {
         component[name] = sample(kind, name);
     }
-    // The driver of a command has no network of its own, which is no matter here.
+    // Only what is in a mesh calls others.
     let network = match more {
-        ["upstream"] => json!({ "mesh": { "service_mesh": true } }),
+        ["upstream"] if fields::takes(kind, "upstream") => {
+            json!({ "mesh": { "service_mesh": true } })
+        }
         _ => json!({}),
     };
     Node::from(&json!({ "name": "a", "component": { "c": component }, "network_scope": network }))
