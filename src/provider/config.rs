@@ -8,6 +8,7 @@ use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
 use crate::protocol::path::AttributePath;
 use crate::protocol::schema::{Attribute, Block, BlockNesting, Mode, NestedBlock, Schema};
 use crate::protocol::value::{Type, Value};
+use crate::store::{KEPT, MOST_KEPT};
 use crate::translate::Place;
 
 /// The first part of every key, unless the configuration says otherwise.
@@ -26,6 +27,8 @@ pub struct Config {
     pub clusters: BTreeMap<String, Cluster>,
     /// Whether a plan asks Nomad what it would do.
     pub dry_run: DryRun,
+    /// How many revisions of each application are kept.
+    pub revisions: u64,
 }
 
 /// Whether a plan asks Nomad what it would do with the jobs that change.
@@ -70,6 +73,7 @@ pub struct Cluster {
 /// Terraform's types for the attributes of either block.
 #[derive(Clone, Copy)]
 enum Kind {
+    Number,
     Text,
     Secret,
     Flag,
@@ -107,6 +111,11 @@ const CONSUL: &[Row] = &[
         "key_prefix",
         Kind::Text,
         "First part of every key in Consul's KV store; `oam` otherwise.",
+    ),
+    (
+        "revisions",
+        Kind::Number,
+        "How many revisions of each application are kept, from 0 to 1000; `10` otherwise.",
     ),
 ];
 
@@ -218,6 +227,7 @@ pub fn schema() -> Schema {
             Kind::Text => Attribute::new(name, Type::String, Mode::Optional, &text),
             Kind::Secret => Attribute::new(name, Type::String, Mode::Optional, &text).sensitive(),
             Kind::Flag => Attribute::new(name, Type::Bool, Mode::Optional, &text),
+            Kind::Number => Attribute::new(name, Type::Number, Mode::Optional, &text),
         };
         NestedBlock {
             name: server.block().to_owned(),
@@ -263,6 +273,7 @@ fn cluster_block() -> NestedBlock {
             Kind::Text => Attribute::new(name, Type::String, Mode::Optional, &doc),
             Kind::Secret => Attribute::new(name, Type::String, Mode::Optional, &doc).sensitive(),
             Kind::Flag => Attribute::new(name, Type::Bool, Mode::Optional, &doc),
+            Kind::Number => Attribute::new(name, Type::Number, Mode::Optional, &doc),
         }
     };
     let own = CLUSTER
@@ -308,6 +319,7 @@ pub fn read(
     let (nomad, consul) = (block(Server::Nomad), block(Server::Consul));
     let key_prefix = key_prefix(config);
     let dry_run = DryRun::read(config.get("nomad"));
+    let revisions = revisions(config.get("consul"));
     let mut clusters = BTreeMap::new();
     let mut errors = Vec::new();
     for (name, block) in config.get("cluster").as_map().into_iter().flatten() {
@@ -316,8 +328,10 @@ pub fn read(
             Err(error) => errors.push(error),
         }
     }
-    match (nomad, consul, key_prefix, dry_run) {
-        (Ok(nomad), Ok(consul), Ok(key_prefix), Ok(dry_run)) if errors.is_empty() => {
+    match (nomad, consul, key_prefix, dry_run, revisions) {
+        (Ok(nomad), Ok(consul), Ok(key_prefix), Ok(dry_run), Ok(revisions))
+            if errors.is_empty() =>
+        {
             if !config.is_wholly_known() {
                 return Ok(None);
             }
@@ -327,13 +341,20 @@ pub fn read(
                 key_prefix,
                 clusters,
                 dry_run,
+                revisions,
             }))
         }
-        (nomad, consul, key_prefix, dry_run) => {
+        (nomad, consul, key_prefix, dry_run, revisions) => {
             errors.extend(
-                [nomad.err(), consul.err(), key_prefix.err(), dry_run.err()]
-                    .into_iter()
-                    .flatten(),
+                [
+                    nomad.err(),
+                    consul.err(),
+                    key_prefix.err(),
+                    dry_run.err(),
+                    revisions.err(),
+                ]
+                .into_iter()
+                .flatten(),
             );
             Err(errors)
         }
@@ -409,6 +430,21 @@ fn endpoint(
             detail,
         } = error;
         Diagnostic::error(summary, detail).at(path.clone().attribute(field))
+    })
+}
+
+fn revisions(block: &Value) -> Result<u64, Diagnostic> {
+    let given = match block.get("revisions") {
+        Value::Number(number) => number.as_i64(),
+        _ => return Ok(KEPT),
+    };
+    let kept = given.and_then(|given| u64::try_from(given).ok());
+    kept.filter(|kept| *kept <= MOST_KEPT).ok_or_else(|| {
+        Diagnostic::error(
+            "Unusable number of revisions",
+            format!("It must be a whole number between 0 and {MOST_KEPT}."),
+        )
+        .at(AttributePath::new("consul").attribute("revisions"))
     })
 }
 

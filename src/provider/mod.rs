@@ -205,7 +205,7 @@ impl resource::Provider for OamProvider {
         let region = config.nomad.region.clone();
         let consul = consul::Client::new(config.consul);
         let store = match Store::new(consul, &config.key_prefix) {
-            Ok(store) => store,
+            Ok(store) => store.with_revisions(config.revisions),
             Err(error) => {
                 let path = AttributePath::new("consul").attribute(error.field);
                 return vec![Diagnostic::error(error.summary, error.detail).at(path)];

@@ -259,7 +259,9 @@ impl Store {
         held: &Held<R>,
         beside: &[Op<'_>],
     ) -> Result<(), StoreError> {
-        self.conclude(held, Outcome::Delete, beside).await.map(|_| ())
+        self.conclude(held, Outcome::Delete, beside)
+            .await
+            .map(|_| ())
     }
 
     /// Ends an operation. Gives the record's new index.

@@ -5,6 +5,9 @@
 //! scopes: `<prefix>/scopes/<kind>/<name>` holds a [`ScopeRecord`], which is worked on in the same
 //! manner. How the two are kept together is told in `scopes.rs`.
 //!
+//! What each apply made of an application is kept for a while below `<prefix>/revisions/`: see
+//! `revisions.rs`.
+//!
 //! # Protocol
 //!
 //! An operation (create, update, destroy) is

@@ -51,11 +51,7 @@ impl Store {
     ///
     /// # Errors
     /// As of [`Store::settle`].
-    pub async fn settle_revision(
-        &self,
-        held: Held,
-        record: Record,
-    ) -> Result<Version, StoreError> {
+    pub async fn settle_revision(&self, held: Held, record: Record) -> Result<Version, StoreError> {
         let record = record.stamped(Phase::Settled, None);
         let revision = Revision {
             format: FORMAT,
@@ -68,7 +64,9 @@ impl Store {
         let path = self.revision_path(held.key(), record.revision);
         let last = record.revision.saturating_sub(self.revisions);
         let swept = last.saturating_sub(SWEPT - 1).max(1)..=last;
-        let swept: Vec<_> = swept.map(|old| self.revision_path(held.key(), old)).collect();
+        let swept: Vec<_> = swept
+            .map(|old| self.revision_path(held.key(), old))
+            .collect();
         let mut beside = Vec::new();
         if self.revisions > 0 {
             beside.push(Op::Set {
@@ -88,7 +86,10 @@ impl Store {
     pub async fn revisions(&self, key: &ApplicationKey) -> Result<Vec<Revision>, StoreError> {
         let entries = self.inner.consul.list(&self.revisions_of(key)).await?;
         let read = |value: &[u8]| serde_json::from_slice::<Revision>(value).ok();
-        let mut all: Vec<_> = entries.iter().filter_map(|entry| read(&entry.value)).collect();
+        let mut all: Vec<_> = entries
+            .iter()
+            .filter_map(|entry| read(&entry.value))
+            .collect();
         all.sort_by_key(|revision| revision.revision);
         Ok(all)
     }

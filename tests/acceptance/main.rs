@@ -18,6 +18,7 @@ mod faults;
 mod functions;
 mod lifecycle;
 mod manifests;
+mod revisions;
 mod scopes;
 mod traits;
 mod upgrade;

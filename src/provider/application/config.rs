@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::schema::COMPUTED;
+use super::schema::{COMPUTED, OTHER};
 use crate::oam::manifest::{Fault, Manifest};
 use crate::oam::{self, Application, Node, Problem};
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
@@ -47,7 +47,7 @@ pub fn node(value: &Value) -> Result<Node, Diagnostics> {
 fn blocks(value: &Value) -> Node {
     let mut node = convert::to_node(value);
     if let Node::Map(entries) = &mut node {
-        for name in COMPUTED.iter().chain(&["timeouts", "manifest"]) {
+        for name in COMPUTED.iter().chain(&OTHER) {
             entries.remove(*name);
         }
     }
@@ -133,6 +133,7 @@ pub fn diagnostics(value: &Value, problems: &[Problem]) -> Diagnostics {
 /// Everything that can be wrong in a configuration, as far as its values are known.
 pub fn validate(config: &Value) -> Diagnostics {
     let mut found = match config.get("manifest") {
+        Value::Null if !config.get("rollback_to").is_null() => Vec::new(),
         Value::Null => {
             let mut node = node(config).unwrap_or(Node::Null);
             if let (Node::Map(entries), true) = (&mut node, config.get("name").is_null()) {
@@ -154,12 +155,13 @@ pub fn validate(config: &Value) -> Diagnostics {
     found
 }
 
-/// An application is in a manifest or in blocks, and not in both.
+/// An application is in blocks, in a manifest or in a revision, and not in two of them.
 fn either_or(config: &Value) -> Diagnostics {
     let error = |name: &str, summary: &str, detail: String| {
         Diagnostic::error(summary, detail).at(AttributePath::new(name))
     };
-    if config.get("manifest").is_null() {
+    let back = config.get("rollback_to");
+    if config.get("manifest").is_null() && back.is_null() {
         let missing = config.get("name").is_null().then(|| {
             let detail = "An application needs a `name`, or a `manifest` that has one.".to_owned();
             error("name", "Missing \"name\"", detail)
@@ -170,16 +172,37 @@ fn either_or(config: &Value) -> Diagnostics {
     let entries = node.as_map().into_iter().flatten();
     let said = entries.filter(|(name, node)| {
         let empty = node.as_map().is_some_and(BTreeMap::is_empty);
-        !empty && !matches!(name.as_str(), "tenant")
+        let named = name.as_str() == "name" && !back.is_null();
+        !empty && !named && name.as_str() != "tenant"
     });
-    said.map(|(name, _)| {
-        error(
-            name,
-            "Both a manifest and blocks",
-            format!("The `manifest` says it all but the tenant. Remove `{name}`, or the manifest."),
-        )
-    })
-    .collect()
+    if back.is_null() {
+        let twice = |name: &String| {
+            let detail = format!(
+                "The `manifest` says it all but the tenant. Remove `{name}`, or the manifest."
+            );
+            error(name, "Both a manifest and blocks", detail)
+        };
+        return said.map(|(name, _)| twice(name)).collect();
+    }
+    let twice = |name: &str| {
+        let detail = format!(
+            "The revision says it all but the name and the tenant. Remove `{name}`, or `rollback_to`."
+        );
+        error(name, "Both a revision and more", detail)
+    };
+    let mut found: Diagnostics = said.map(|(name, _)| twice(name)).collect();
+    if !config.get("manifest").is_null() {
+        found.push(twice("manifest"));
+    }
+    if config.get("name").is_null() {
+        let detail = "To find the revision, the `name` of the application is needed.".to_owned();
+        found.push(error("name", "Missing \"name\"", detail));
+    }
+    if back.as_i64().is_some_and(|revision| revision < 1) {
+        let detail = "Revisions are numbered from 1.".to_owned();
+        found.push(error("rollback_to", "No such revision", detail));
+    }
+    found
 }
 
 /// How long an operation may take.

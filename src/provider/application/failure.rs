@@ -61,6 +61,20 @@ pub fn scope_changed(id: &str) -> Diagnostic {
     )
 }
 
+/// A revision that is not kept.
+pub fn no_revision(key: &ApplicationKey, revision: u64, kept: &[String]) -> Diagnostic {
+    let kept = match kept {
+        [] => "None is kept".to_owned(),
+        kept => format!("Those that are kept are {}", kept.join(", ")),
+    };
+    Diagnostic::error(
+        format!("No revision {revision} of {key}"),
+        format!(
+            "{kept}. Name another, or say what the application shall be with blocks or a manifest."
+        ),
+    )
+}
+
 /// The user wants to stop.
 pub fn cancelled() -> Diagnostic {
     Diagnostic::error(

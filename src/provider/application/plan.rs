@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::private::Private;
-use super::{config, dry_run, failure};
+use super::{config, dry_run, failure, read};
 use crate::nomad::job::Job;
 use crate::oam::{self, Node};
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics, has_error};
@@ -16,7 +16,7 @@ use crate::protocol::value::Value;
 use crate::provider::planned::Planned;
 use crate::provider::{Clients, Servers};
 use crate::scopes;
-use crate::store::{DEFAULT_TENANT, Phase, ScopeKey};
+use crate::store::{ApplicationKey, DEFAULT_TENANT, Phase, ScopeKey};
 use crate::translate::{self, Target};
 
 /// Plans a creation, an update or a deletion. Without clients, what depends on the provider block
@@ -39,11 +39,21 @@ pub async fn plan(servers: &Servers, request: PlanRequest) -> PlanResponse {
     if response.state.is_null() {
         return response;
     }
-    if !config.get("manifest").is_null() {
+    match manifest(clients, &prior, &config).await {
+        Ok(manifest) => set(&mut response.state, "manifest", manifest),
+        Err(diagnostic) => {
+            response.diagnostics.push(diagnostic);
+            return response;
+        }
+    }
+    if !response.state.get("manifest").is_null() {
         let name = config::name(&response.state).map_or(Value::UNKNOWN, Value::from);
         set(&mut response.state, "name", name);
     }
-    let tenant = config::tenant_of(&config);
+    let tenant = match config.get("rollback_to") {
+        Value::Null => config::tenant_of(&config),
+        _ => config.get("tenant").clone(),
+    };
     set(&mut response.state, "tenant", tenant);
     let (applied, diagnostics) = match config::node(&response.state) {
         Ok(node) => scopes_of(servers, clients, &response.state, &node).await,
@@ -95,6 +105,40 @@ pub async fn plan(servers: &Servers, request: PlanRequest) -> PlanResponse {
         set(&mut response.state, name, value);
     }
     response
+}
+
+/// The manifest of a configuration: its own, or that of the revision that it goes back to.
+async fn manifest(
+    clients: Option<&Clients>,
+    prior: &Value,
+    config: &Value,
+) -> Result<Value, Diagnostic> {
+    let revision = match config.get("rollback_to") {
+        Value::Null => return Ok(config.get("manifest").clone()),
+        revision => revision
+            .as_i64()
+            .and_then(|revision| u64::try_from(revision).ok()),
+    };
+    let name = config.get("name").as_str();
+    let (Some(clients), Some(revision), Some(name), Some(tenant)) =
+        (clients, revision, name, config::tenant(config))
+    else {
+        return Ok(Value::UNKNOWN);
+    };
+    let key = ApplicationKey::new(Some(tenant), name);
+    let found = clients.store.revision(&key, revision).await;
+    if let Some(found) = found.map_err(|error| failure::store(&error))? {
+        return Ok(read::manifest(&found.document));
+    }
+    // One that has been gone back to may be gone by now, and is what there is.
+    let same = |attribute| prior.get(attribute) == config.get(attribute);
+    if same("rollback_to") && same("name") && !prior.get("manifest").is_null() {
+        return Ok(prior.get("manifest").clone());
+    }
+    let kept = clients.store.revisions(&key).await;
+    let kept = kept.map_err(|error| failure::store(&error))?;
+    let kept: Vec<_> = kept.iter().map(|it| it.revision.to_string()).collect();
+    Err(failure::no_revision(&key, revision, &kept).at(AttributePath::new("rollback_to")))
 }
 
 /// The attribute that stands for a job: its component's label, or the manifest. Terraform shows a label as

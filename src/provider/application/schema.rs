@@ -20,6 +20,9 @@ pub const COMPUTED: [&str; 6] = [
     "applied_scopes",
 ];
 
+/// What else of the resource is not the model's.
+pub const OTHER: [&str; 3] = ["timeouts", "manifest", "rollback_to"];
+
 /// The schema of the resource.
 pub fn schema() -> Schema {
     let mut block = convert::block(def::application());
@@ -40,9 +43,16 @@ pub fn schema() -> Schema {
     block.attributes.push(Attribute::new(
         "manifest",
         Type::String,
-        Mode::Optional,
+        Mode::OptionalComputed,
         "The application as a portable OAM document (`core.oam.dev/v1alpha2` or `v1beta1`), in YAML \
-         or JSON, instead of blocks.",
+         or JSON, instead of blocks. With `rollback_to`, the document of that revision.",
+    ));
+    block.attributes.push(Attribute::new(
+        "rollback_to",
+        Type::Number,
+        Mode::Optional,
+        "A revision to go back to, instead of blocks or a `manifest`: the application becomes what that \
+         revision made of it, as a new revision. See the data source `oam_application_revisions`.",
     ));
     block.attributes.extend(computed());
     block.blocks.push(timeouts());
@@ -166,7 +176,7 @@ mod tests {
             .fields()
             .map(|field| field.name)
             .collect();
-        for name in COMPUTED.iter().chain(&["timeouts", "manifest"]) {
+        for name in COMPUTED.iter().chain(&OTHER) {
             assert!(!names.contains(name), "{name}");
         }
     }

@@ -3,6 +3,7 @@
 mod application;
 mod applications;
 mod component_types;
+mod revisions;
 mod tenant;
 mod trait_types;
 
@@ -28,6 +29,10 @@ pub fn all(servers: &Arc<Servers>) -> Vec<(&'static str, Arc<dyn DataSource>)> {
         (
             "oam_applications",
             Arc::new(applications::Applications::new(on())),
+        ),
+        (
+            "oam_application_revisions",
+            Arc::new(revisions::Revisions::new(on())),
         ),
         (
             "oam_component_types",
