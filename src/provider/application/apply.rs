@@ -459,26 +459,33 @@ impl<'a> Work<'a> {
                 .then(|| self.wait_for(clients, &cx.cancel, translation, registered))
         });
         let results = join_all(waits).await;
-        for (key, result) in results {
+        for (translation, result) in results {
+            let key = translation.key();
             match result {
-                Ok(healthy) => drop(done.healthy.insert(key, healthy)),
+                Ok(healthy) => {
+                    if let Some(deployment) = &healthy.to_promote {
+                        let warning = failure::to_promote(&translation.job, deployment);
+                        done.diagnostics.push(warning.at(self.path(&key)));
+                    }
+                    done.healthy.insert(key, healthy);
+                }
                 Err(diagnostic) => done.diagnostics.push(diagnostic.at(self.path(&key))),
             }
         }
     }
 
-    async fn wait_for(
+    async fn wait_for<'t>(
         &self,
         clients: &Clients,
         cancel: &CancellationToken,
-        translation: &Translation,
+        translation: &'t Translation,
         registered: Option<&Registered>,
-    ) -> (String, Result<Healthy, Diagnostic>) {
+    ) -> (&'t Translation, Result<Healthy, Diagnostic>) {
         let job = &translation.job;
         let namespace = &job.namespace;
         let nomad = match clients.nomad_of(translation.cluster.as_deref()) {
             Ok(nomad) => nomad,
-            Err(diagnostic) => return (translation.key(), Err(diagnostic)),
+            Err(diagnostic) => return (translation, Err(diagnostic)),
         };
         let progress = |progress: watch::Progress| {
             tracing::info!(job = job.id, "{progress}");
@@ -492,7 +499,7 @@ impl<'a> Work<'a> {
             Ok(result) => result,
             Err(_) => Err(too_late(nomad, namespace, &job.id).await),
         };
-        (translation.key(), result)
+        (translation, result)
     }
 
     async fn settle(self, clients: &Clients, held: Held, mut done: Done) -> ApplyResponse {
