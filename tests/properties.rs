@@ -3,197 +3,16 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
-use oam_provider::oam::{self, Node};
+#[path = "generate/mod.rs"]
+mod generate;
+
+use generate::application;
+use oam_provider::oam::{self, Node, def};
+use oam_provider::provider::convert;
 use oam_provider::translate::{self, Target, Translation, drift};
-use proptest::collection::{btree_map, vec};
-use proptest::option;
 use proptest::prelude::*;
-use proptest::sample::{Index, select};
-use serde_json::{Map, Value, json};
-
-/// Text with what JSON, HCL, Nomad and Traefik give a meaning to in it.
-fn text() -> impl Strategy<Value = String> {
-    prop_oneof![
-        "[a-z]{0,8}",
-        "[ -~]{0,12}",
-        Just("${NOMAD_PORT_http}".to_owned()),
-        Just("a`b\"c\\d=e/f\n".to_owned()),
-        Just("æøå 日本".to_owned()),
-    ]
-}
-
-fn label() -> impl Strategy<Value = String> {
-    "[a-z]([a-z0-9-]{0,5}[a-z0-9])?"
-}
-
-/// An object of those fields that are there.
-fn block(fields: Vec<(&'static str, Option<Value>)>) -> Value {
-    let set = fields
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value?)));
-    Value::Object(set.collect::<Map<_, _>>())
-}
-
-fn resources() -> impl Strategy<Value = Value> {
-    let cpu = prop_oneof!["[1-9][0-9]{0,3}m", "[1-9]", "0\\.[1-9]"];
-    let memory = prop_oneof!["[1-9][0-9]{1,3}Mi", "[1-9]Gi", "1\\.5Gi"];
-    (option::of(cpu), option::of(memory)).prop_map(|(cpu, memory)| {
-        block(vec![
-            ("cpu", cpu.map(Value::from)),
-            ("memory", memory.map(Value::from)),
-        ])
-    })
-}
-
-fn restart_policy() -> impl Strategy<Value = Value> {
-    let mode = select(vec!["fail", "delay"]);
-    (option::of(1..5u64), option::of(mode), any::<bool>()).prop_map(|(attempts, mode, times)| {
-        block(vec![
-            ("attempts", attempts.map(Value::from)),
-            ("mode", mode.map(Value::from)),
-            ("delay", times.then(|| json!("1m30s"))),
-            ("interval", times.then(|| json!("2h"))),
-        ])
-    })
-}
-
-fn health_check() -> impl Strategy<Value = Value> {
-    let path = option::of(select(vec!["/", "/health?ready=1", "/a%20b"]));
-    let duration = || option::of(select(vec!["1s", "1m", "2500ms"]));
-    (path, duration(), duration()).prop_map(|(path, interval, timeout)| {
-        block(vec![
-            ("path", path.map(Value::from)),
-            ("interval", interval.map(Value::from)),
-            ("timeout", timeout.map(Value::from)),
-        ])
-    })
-}
-
-fn scaler() -> impl Strategy<Value = Value> {
-    let metric = option::of(select(vec!["cpu", "memory", "custom"]));
-    let bounds = (1..5u64, 0..5u64, option::of(0..5u64));
-    (bounds, metric, any::<bool>()).prop_map(|((min, room, replicas), metric, scales)| {
-        let max = min + room;
-        block(vec![
-            (
-                "replicas",
-                replicas.map(|more| (min + more.min(room)).into()),
-            ),
-            ("min", Some(min.into())),
-            ("max", scales.then(|| max.into())),
-            ("metric", metric.filter(|_| scales).map(Value::from)),
-        ])
-    })
-}
-
-fn ingress() -> impl Strategy<Value = Value> {
-    let middleware = vec(select(vec!["auth@file", "zip", "a.b-c_d"]), 0..3);
-    (
-        any::<bool>(),
-        option::of(any::<bool>()),
-        option::of(middleware),
-    )
-        .prop_map(|(tls, strip, middleware)| {
-            block(vec![
-                ("host", Some(json!("shop.example.com"))),
-                ("tls", tls.then_some(json!(true))),
-                ("path_prefix", strip.map(|_| json!("/api"))),
-                ("strip_prefix", strip.map(Value::from)),
-                ("middleware", middleware.map(Value::from)),
-            ])
-        })
-}
-
-fn ports() -> impl Strategy<Value = Value> {
-    let port = (any::<bool>(), option::of(select(vec!["TCP", "UDP"])));
-    btree_map(label(), port, 0..3).prop_map(|ports| {
-        let mut made = Map::new();
-        for (number, (label, (expose, protocol))) in (8000_u64..).zip(ports) {
-            let port = block(vec![
-                ("port", Some(number.into())),
-                ("expose", expose.then_some(json!(true))),
-                ("protocol", protocol.map(Value::from)),
-            ]);
-            made.insert(label, port);
-        }
-        made.insert("http".to_owned(), json!({"port": 80}));
-        Value::Object(made)
-    })
-}
-
-fn volumes() -> impl Strategy<Value = Value> {
-    btree_map(label(), any::<bool>(), 1..3).prop_map(|volumes| {
-        let made = volumes.into_iter().map(|(label, reads)| {
-            let mount = format!("/mnt/{label}");
-            let volume = json!({"source": "data", "mount_path": mount, "read_only": reads});
-            (label, volume)
-        });
-        Value::Object(made.collect())
-    })
-}
-
-fn component() -> impl Strategy<Value = Value> {
-    let kind = select(oam::ComponentType::NAMES.to_vec());
-    let program = (
-        any::<bool>(),
-        vec(text(), 0..3),
-        option::of(vec(text(), 0..3)),
-    );
-    let env = option::of(btree_map("[A-Z_]{1,6}", text(), 0..3));
-    let blocks = (
-        option::of(resources()),
-        option::of(restart_policy()),
-        option::of(health_check()),
-    );
-    let traits = (
-        option::of(scaler()),
-        option::of(ingress()),
-        option::of(volumes()),
-    );
-    (kind, program, env, ports(), blocks, traits).prop_map(
-        |(kind, (image, rest, args), env, ports, blocks, traits)| {
-            let long = matches!(kind, "webservice" | "worker" | "daemon");
-            let serves = matches!(kind, "webservice" | "daemon");
-            let scales = matches!(kind, "webservice" | "worker" | "task");
-            let command: Vec<_> = std::iter::once("run".to_owned()).chain(rest).collect();
-            block(vec![
-                ("type", Some(kind.into())),
-                ("image", image.then(|| json!("nginx:1.25"))),
-                (
-                    "command",
-                    (!image || command.len() > 2).then(|| command.into()),
-                ),
-                ("args", args.map(Value::from)),
-                ("env", env.map(|env| json!(env))),
-                (
-                    "schedule",
-                    (kind == "cron-task").then(|| json!("*/15 * * * *")),
-                ),
-                ("port", Some(ports)),
-                ("resources", blocks.0),
-                ("restart_policy", blocks.1),
-                ("health_check", blocks.2.filter(|_| long)),
-                ("scaler", traits.0.filter(|_| scales)),
-                ("ingress", traits.1.filter(|_| serves)),
-                ("volume", traits.2),
-            ])
-        },
-    )
-}
-
-fn application() -> impl Strategy<Value = Value> {
-    let labels = option::of(btree_map("[a-z.]{1,8}", text(), 0..3));
-    let tenant = option::of("[a-z0-9]{2,6}");
-    let components = btree_map(label(), component(), 1..4);
-    (labels, tenant, components).prop_map(|(labels, tenant, components)| {
-        block(vec![
-            ("name", Some(json!("shop"))),
-            ("tenant", tenant.map(Value::from)),
-            ("labels", labels.map(|labels| json!(labels))),
-            ("component", Some(json!(components))),
-        ])
-    })
-}
+use proptest::sample::Index;
+use serde_json::{Value, json};
 
 fn translated(application: &Node) -> Vec<Translation> {
     let target = Target {
@@ -264,7 +83,24 @@ proptest! {
         let node = Node::from(&application);
         prop_assert_eq!(errors(&node), Vec::new());
         let document = oam::to_document(&node);
-        prop_assert_eq!(oam::from_document(&document).unwrap(), node);
+        prop_assert_eq!(without_empty(&oam::from_document(&document).unwrap()), without_empty(&node));
+    }
+
+    #[test]
+    fn a_manifest_and_the_hcl_that_says_the_same_give_the_same_jobs(application in application()) {
+        let node = Node::from(&application);
+        let document = oam::to_document(&node);
+        // As Terraform hands it over: every attribute there, and no block as an empty one.
+        let ty = convert::block(def::application()).implied_type();
+        let mut hcl = convert::to_value(&node, &ty);
+        convert::complete(&mut hcl, def::application());
+        let wanted = bytes(&convert::to_node(&hcl));
+        for text in [document.to_string(), format!("{document:#}"), yaml(&document, 0)] {
+            let manifest = oam::manifest::read(&text).map_err(|faults| {
+                TestCaseError::fail(format!("{faults:#?}\n{text}"))
+            })?;
+            prop_assert_eq!(&wanted, &bytes(&manifest.node), "{}", text);
+        }
     }
 
     #[test]
@@ -273,7 +109,7 @@ proptest! {
         place in any::<Index>(),
     ) {
         for translation in translated(&Node::from(&application)) {
-            let live = serde_json::to_value(&translation.job).unwrap();
+            let live = drift::expected(&translation);
             prop_assert_eq!(drift::compare(&translation, &live), Vec::new());
             let mut all = Vec::new();
             leaves(&live, "", &mut all);
@@ -308,6 +144,64 @@ proptest! {
     }
 }
 
+/// The jobs of an application, as they are sent.
+fn bytes(application: &Node) -> Vec<u8> {
+    let jobs: Vec<_> = translated(application)
+        .into_iter()
+        .map(|it| it.job)
+        .collect();
+    serde_json::to_vec(&jobs).unwrap()
+}
+
+/// A document as YAML in block style.
+fn yaml(value: &Value, depth: usize) -> String {
+    let indent = "  ".repeat(depth);
+    let inner = |value: &Value| match value {
+        Value::Object(entries) if !entries.is_empty() => format!("\n{}", yaml(value, depth + 1)),
+        Value::Array(items) if !items.is_empty() => format!("\n{}", yaml(value, depth + 1)),
+        value => format!(" {value}\n"),
+    };
+    match value {
+        Value::Object(entries) => entries
+            .iter()
+            .map(|(key, value)| format!("{indent}{}:{}", json!(key), inner(value)))
+            .collect(),
+        Value::Array(items) => items
+            .iter()
+            .map(|item| format!("{indent}-{}", inner(item)))
+            .collect(),
+        value => format!("{indent}{value}\n"),
+    }
+}
+
+/// The same without empty lists and maps of blocks, which a document has not.
+fn without_empty(node: &Node) -> Node {
+    match node {
+        Node::Map(entries) => {
+            let entries = entries
+                .iter()
+                .map(|(name, node)| (name.clone(), without_empty(node)));
+            let kept = entries.filter(|(name, node)| {
+                let block = matches!(
+                    name.as_str(),
+                    "env"
+                        | "env_from"
+                        | "port"
+                        | "upstream"
+                        | "container"
+                        | "sidecar"
+                        | "volume"
+                        | "constraint"
+                );
+                !(block && (*node == Node::Map([].into()) || *node == Node::List(Vec::new())))
+            });
+            Node::Map(kept.collect())
+        }
+        Node::List(items) => Node::List(items.iter().map(without_empty).collect()),
+        node => node.clone(),
+    }
+}
+
 /// Whether Nomad would fill in the same value, so that nothing is lost without it.
 fn is_default(pointer: &str, value: &Value) -> bool {
     let field = pointer.rsplit('/').next().unwrap_or_default();
@@ -320,6 +214,10 @@ fn is_default(pointer: &str, value: &Value) -> bool {
         ("Enabled", json!(true)),
         ("CPU", json!(100)),
         ("MemoryMB", json!(300)),
+        ("MaxParallel", json!(1)),
+        ("HealthCheck", json!("checks")),
+        ("ChangeMode", json!("restart")),
+        ("Mode", json!("host")),
     ];
     defaults.contains(&(field, value.clone()))
 }

@@ -55,7 +55,8 @@ pub fn to_document(node: &Node) -> Value {
 
 fn scopes_out(node: &Node) -> Vec<Value> {
     let mut all = Vec::new();
-    let reference = |kind: &str, name: &str| json!({ "apiVersion": API_VERSION, "kind": kind, "name": name });
+    let reference =
+        |kind: &str, name: &str| json!({ "apiVersion": API_VERSION, "kind": kind, "name": name });
     for id in super::references(node) {
         if let Some((definition, name)) = scopes::split(id) {
             all.push(json!({ "scopeRef": reference(definition.kind, name) }));
@@ -127,7 +128,9 @@ fn out(field: &Field, node: &Node) -> Value {
         }
         Kind::Repeated(block) => match node {
             Node::List(items) => {
-                let items = items.iter().map(|item| Value::Object(block_out(block, item)));
+                let items = items
+                    .iter()
+                    .map(|item| Value::Object(block_out(block, item)));
                 Value::Array(items.collect())
             }
             _ => Value::Null,
@@ -234,7 +237,11 @@ fn scopes_in(entries: &Value, root: &mut BTreeMap<String, Node>, problems: &mut 
         let (kind, name) = (text("kind"), text("name"));
         let Some(definition) = scopes::Definition::of_kind(kind) else {
             let detail = "Check its spelling.";
-            problems.push(problem(&path.index(index), &format!("Unknown scope {kind:?}"), detail));
+            problems.push(problem(
+                &path.index(index),
+                &format!("Unknown scope {kind:?}"),
+                detail,
+            ));
             continue;
         };
         let Value::Object(properties) = &entry["properties"] else {
@@ -268,7 +275,12 @@ pub fn scope_from_properties(
     let mut problems = Vec::new();
     let empty = Map::new();
     let properties = properties.as_object().unwrap_or(&empty);
-    let node = block_in(definition.block, properties, &Path::default(), &mut problems);
+    let node = block_in(
+        definition.block,
+        properties,
+        &Path::default(),
+        &mut problems,
+    );
     if problems.is_empty() {
         Ok(Node::Map(node))
     } else {
@@ -364,9 +376,16 @@ fn value_in(field: &Field, value: &Value, path: &Path, problems: &mut Vec<Proble
             for item in list(value, path, problems) {
                 match item["name"].as_str() {
                     Some(name) => {
-                        if all.insert(name.to_owned(), Node::from(&item["value"])).is_some() {
+                        if all
+                            .insert(name.to_owned(), Node::from(&item["value"]))
+                            .is_some()
+                        {
                             let place = path.key(name);
-                            problems.push(problem(&place, "Duplicate variable", "Names must differ."));
+                            problems.push(problem(
+                                &place,
+                                "Duplicate variable",
+                                "Names must differ.",
+                            ));
                         }
                     }
                     None => problems.push(problem(

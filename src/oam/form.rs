@@ -144,7 +144,9 @@ pub static SECRET_FIELD: Form = Form {
     pattern: "^[A-Za-z0-9_-]{1,128}$",
     check: |text| {
         (1..=128).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
     },
     good: &["password", "db-user_1"],
     bad: &["", "a b", "a.b", "\""],
@@ -190,7 +192,14 @@ pub static ATTRIBUTE: Form = Form {
     pattern: r"^(\$\{)?(node|attr|meta)\.[A-Za-z0-9_.-]+\}?$",
     check: is_attribute,
     good: &["node.class", "${attr.kernel.name}", "meta.rack"],
-    bad: &["", "class", "${node.class", "node.class}", "env.x", "${meta.}"],
+    bad: &[
+        "",
+        "class",
+        "${node.class",
+        "node.class}",
+        "env.x",
+        "${meta.}",
+    ],
 };
 
 /// A range of IP addresses, such as `10.0.0.0/24`.
@@ -229,7 +238,9 @@ pub static NOMAD_NAME: Form = Form {
     pattern: "^[A-Za-z0-9_-]{1,128}$",
     check: |text| {
         (1..=128).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
     },
     good: &["default", "team_a-1"],
     bad: &["", "a b", "a/b", "*"],
@@ -242,7 +253,9 @@ pub static DATACENTER: Form = Form {
     pattern: r"^[A-Za-z0-9_.*-]{1,128}$",
     check: |text| {
         (1..=128).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.*".contains(&b))
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_.*".contains(&b))
     },
     good: &["dc1", "eu-*", "*"],
     bad: &["", "a b", "a/b"],
@@ -264,8 +277,25 @@ pub static SCOPE: Form = Form {
 
 /// Every form.
 pub static ALL: &[&Form] = &[
-    &TEXT, &CPU, &MEMORY, &DURATION, &CRON, &LABEL, &TENANT, &HOST, &PATH, &WORD, &KEY,
-    &SECRET_FIELD, &VARIABLE, &SIGNAL, &ATTRIBUTE, &CIDR, &ADDRESS, &NOMAD_NAME, &DATACENTER,
+    &TEXT,
+    &CPU,
+    &MEMORY,
+    &DURATION,
+    &CRON,
+    &LABEL,
+    &TENANT,
+    &HOST,
+    &PATH,
+    &WORD,
+    &KEY,
+    &SECRET_FIELD,
+    &VARIABLE,
+    &SIGNAL,
+    &ATTRIBUTE,
+    &CIDR,
+    &ADDRESS,
+    &NOMAD_NAME,
+    &DATACENTER,
     &SCOPE,
 ];
 

@@ -28,7 +28,11 @@ pub fn component(application: &Node, name: &str, node: &Node, problems: &mut Vec
     names(application, name, node, &path, problems);
     resources(node, &path, problems);
     exposed_ports(node, &path, problems);
-    health_check(node.get("health_check"), &path.field("health_check"), problems);
+    health_check(
+        node.get("health_check"),
+        &path.field("health_check"),
+        problems,
+    );
     let kind = node.get("type").as_str().and_then(ComponentType::from_name);
     if let Some(kind) = kind {
         restart_policy(kind, node, &path, problems);

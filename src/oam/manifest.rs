@@ -68,7 +68,10 @@ pub fn read(text: &str) -> Result<Manifest, Vec<Fault>> {
                 node: Node::Null,
                 document,
             };
-            Err(problems.iter().map(|problem| manifest.fault(problem)).collect())
+            Err(problems
+                .iter()
+                .map(|problem| manifest.fault(problem))
+                .collect())
         }
     }
 }
@@ -85,9 +88,11 @@ fn pointer(document: &Value, path: &Path) -> Pointer {
             };
             let items = &document["spec"]["components"];
             match named(items, "name", name) {
-                Some((index, component)) => {
-                    component_pointer(component, at.index(index), &steps.cloned().collect::<Vec<_>>())
-                }
+                Some((index, component)) => component_pointer(
+                    component,
+                    at.index(index),
+                    &steps.cloned().collect::<Vec<_>>(),
+                ),
                 None => at,
             }
         }
@@ -146,16 +151,24 @@ fn component_pointer(component: &Value, at: Pointer, steps: &[Step]) -> Pointer 
         let at = at.key("traits").index(index).key("properties");
         return match definition.field.kind {
             Kind::Single(block) => fields_pointer(block, &one["properties"], at, rest),
-            Kind::Labelled(block) => {
-                fields_pointer(block, &one["properties"], at, rest.get(1..).unwrap_or_default())
-            }
+            Kind::Labelled(block) => fields_pointer(
+                block,
+                &one["properties"],
+                at,
+                rest.get(1..).unwrap_or_default(),
+            ),
             _ => at,
         };
     }
     match name.as_ref() {
         "name" | "type" => at.key(name.to_string()),
         "target_clusters" => index_pointer(at.key("targetClusters"), rest),
-        _ => fields_pointer(&COMPONENT, &component["properties"], at.key("properties"), steps),
+        _ => fields_pointer(
+            &COMPONENT,
+            &component["properties"],
+            at.key("properties"),
+            steps,
+        ),
     }
 }
 

@@ -25,7 +25,8 @@ use std::collections::BTreeMap;
 
 pub use application::{Application, Component, ComponentType, HealthCheck, Port, Spec};
 pub use document::{
-    API_VERSION, API_VERSIONS, from_document, scope_from_properties, scope_to_properties, to_document,
+    API_VERSION, API_VERSIONS, from_document, scope_from_properties, scope_to_properties,
+    to_document,
 };
 pub use node::Node;
 pub use path::{Path, Step};
@@ -72,7 +73,10 @@ pub fn validate(application: &Node) -> Vec<Problem> {
         for (definition, scope) in &scopes {
             (definition.check_component)(application, scope, name, component, &mut problems);
         }
-        let networked = scopes.iter().any(|(definition, _)| definition.id == "network");
+        let networked = scopes
+            .iter()
+            .any(|(definition, _)| definition.id == "network")
+            || application.get("network_scope").is_unknown();
         let calls = component.get("upstream").as_map();
         if resolved && !networked && calls.is_some_and(|all| !all.is_empty()) {
             problems.push(scopes::network::no_mesh(&Path::component(name)));
@@ -111,7 +115,9 @@ pub fn resolve(application: &Node, known: &BTreeMap<String, Node>) -> Node {
     };
     let mut left = Vec::new();
     for reference in references {
-        let found = reference.as_str().and_then(|id| Some((scopes::split(id)?, known.get(id)?)));
+        let found = reference
+            .as_str()
+            .and_then(|id| Some((scopes::split(id)?, known.get(id)?)));
         let Some(((definition, name), scope)) = found else {
             left.push(reference);
             continue;
@@ -191,7 +197,11 @@ pub fn parse(application: &Node) -> Result<Application, Vec<Problem>> {
     let text = |name: &str| application.get(name).as_str().map(str::to_owned);
     let mut scopes = Vec::new();
     for (definition, name, node) in scopes::ALL.iter().flat_map(|definition| {
-        let blocks = application.get(definition.field).as_map().into_iter().flatten();
+        let blocks = application
+            .get(definition.field)
+            .as_map()
+            .into_iter()
+            .flatten();
         blocks.map(move |(name, node)| (definition, name, node))
     }) {
         let parsed = (definition.parse)(name, node.to_json());

@@ -131,8 +131,13 @@ fn not_text(path: &Path) -> Problem {
 }
 
 fn misformed(form: &Form, text: &str, path: &Path) -> Option<Problem> {
-    (!(form.check)(text))
-        .then(|| Problem::error(path.clone(), format!("{text:?} is not {}", form.what), form.how))
+    (!(form.check)(text)).then(|| {
+        Problem::error(
+            path.clone(),
+            format!("{text:?} is not {}", form.what),
+            form.how,
+        )
+    })
 }
 
 fn not_one_of(values: &[&str], text: &str, path: &Path) -> Option<Problem> {
@@ -144,7 +149,11 @@ fn not_one_of(values: &[&str], text: &str, path: &Path) -> Option<Problem> {
     if let Some(nearest) = nearest(text, values) {
         detail.push_str(&format!(" Did you mean `{nearest}`?"));
     }
-    Some(Problem::error(path.clone(), format!("Unknown value {text:?}"), detail))
+    Some(Problem::error(
+        path.clone(),
+        format!("Unknown value {text:?}"),
+        detail,
+    ))
 }
 
 /// The value that is only a letter or two away.
@@ -193,7 +202,12 @@ pub fn component(application: &Node, name: &str, node: &Node, problems: &mut Vec
     schedule(kind, node, &path, problems);
     ports(kind, node, &path, problems);
     upstreams(node, &path, problems);
-    check_port(node, node.get("health_check"), &path.field("health_check"), problems);
+    check_port(
+        node,
+        node.get("health_check"),
+        &path.field("health_check"),
+        problems,
+    );
     if let Some(kind) = kind {
         for definition in traits::ALL {
             let value = node.get(definition.field.name);
@@ -266,10 +280,18 @@ fn program(kind: Option<ComponentType>, node: &Node, path: &Path, problems: &mut
         }
     }
     let wrong = match (kind, driver.as_str()) {
-        (Some(ComponentType::Vm), Some(driver)) if driver != "qemu" => Some("A virtual machine has the driver `qemu`."),
-        (Some(ComponentType::Containerized), Some(driver)) if driver != "docker" => Some("Containers have the driver `docker`."),
-        (Some(ComponentType::Executable), Some("docker" | "qemu")) => Some("A program has the driver `exec` or `raw_exec`."),
-        (Some(kind), Some("qemu")) if kind != ComponentType::Vm => Some("The driver `qemu` is for the type `vmworkload.nomad.oam.dev`."),
+        (Some(ComponentType::Vm), Some(driver)) if driver != "qemu" => {
+            Some("A virtual machine has the driver `qemu`.")
+        }
+        (Some(ComponentType::Containerized), Some(driver)) if driver != "docker" => {
+            Some("Containers have the driver `docker`.")
+        }
+        (Some(ComponentType::Executable), Some("docker" | "qemu")) => {
+            Some("A program has the driver `exec` or `raw_exec`.")
+        }
+        (Some(kind), Some("qemu")) if kind != ComponentType::Vm => {
+            Some("The driver `qemu` is for the type `vmworkload.nomad.oam.dev`.")
+        }
         _ => None,
     };
     if let Some(wrong) = wrong {
@@ -300,7 +322,8 @@ fn program(kind: Option<ComponentType>, node: &Node, path: &Path, problems: &mut
             problems.push(error(
                 "image",
                 "A container without an image",
-                "A component of this type needs an `image`, or `container` blocks with one.".to_owned(),
+                "A component of this type needs an `image`, or `container` blocks with one."
+                    .to_owned(),
             ));
         }
         (Some(ComponentType::Executable), _) if !is_empty(image) => problems.push(error(
@@ -408,7 +431,9 @@ pub fn container(component: &Node, node: &Node, path: &Path, problems: &mut Vec<
             "A container needs an `image`, or a `command` for the component's driver.",
         ));
     }
-    if component.get("type").as_str() == Some("containerizedworkload.nomad.oam.dev") && is_empty(image) {
+    if component.get("type").as_str() == Some("containerizedworkload.nomad.oam.dev")
+        && is_empty(image)
+    {
         problems.push(Problem::error(
             path.field("image"),
             "A container without an image",
@@ -514,7 +539,13 @@ fn port_labels(node: &Node) -> Option<Vec<String>> {
         if ports.is_unknown() {
             return None;
         }
-        labels.extend(ports.as_map().into_iter().flatten().map(|(label, _)| label.clone()));
+        labels.extend(
+            ports
+                .as_map()
+                .into_iter()
+                .flatten()
+                .map(|(label, _)| label.clone()),
+        );
     }
     Some(labels)
 }
@@ -577,7 +608,9 @@ pub fn check_port(node: &Node, inner: &Node, path: &Path, problems: &mut Vec<Pro
     if inner.is_null() || inner.is_unknown() {
         return;
     }
-    let Some(labels) = port_labels(node) else { return };
+    let Some(labels) = port_labels(node) else {
+        return;
+    };
     let listed = || {
         let labels: Vec<_> = labels.iter().map(|label| format!("`{label}`")).collect();
         labels.join(", ")

@@ -125,7 +125,8 @@ impl Schema {
 }
 
 impl Block {
-    fn implied_type(&self) -> Type {
+    /// The type of the block's values.
+    pub fn implied_type(&self) -> Type {
         let attributes = self
             .attributes
             .iter()

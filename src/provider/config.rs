@@ -208,11 +208,17 @@ pub fn schema() -> Schema {
 /// The block of a further cluster: the settings of a Nomad, of which the environment sets none.
 fn cluster_block() -> NestedBlock {
     let text = |name: &str, kind: Kind, doc: String| {
-        let doc = doc.split(" Environment:").next().unwrap_or_default().to_owned();
+        let doc = doc
+            .split(" Environment:")
+            .next()
+            .unwrap_or_default()
+            .to_owned();
         let doc = match name {
-            "address" => "URL of the HTTP API. Without one, the Nomad of the block `nomad` is asked, which \
+            "address" => {
+                "URL of the HTTP API. Without one, the Nomad of the block `nomad` is asked, which \
                           passes on what is for another region."
-                .to_owned(),
+                    .to_owned()
+            }
             _ => doc,
         };
         let attribute = match kind {
@@ -222,9 +228,13 @@ fn cluster_block() -> NestedBlock {
         };
         attribute
     };
-    let own = CLUSTER.iter().map(|(name, kind, doc)| (*name, *kind, (*doc).to_owned()));
+    let own = CLUSTER
+        .iter()
+        .map(|(name, kind, doc)| (*name, *kind, (*doc).to_owned()));
     let rows = common(Server::Nomad).into_iter().chain(own);
-    let mut attributes: Vec<_> = rows.map(|(name, kind, doc)| text(name, kind, doc)).collect();
+    let mut attributes: Vec<_> = rows
+        .map(|(name, kind, doc)| text(name, kind, doc))
+        .collect();
     attributes.push(Attribute::new(
         "datacenters",
         Type::List(Box::new(Type::String)),
@@ -236,9 +246,10 @@ fn cluster_block() -> NestedBlock {
         block: Block {
             attributes,
             blocks: Vec::new(),
-            description: "A further Nomad that components may name in `target_clusters`. The label is its \
+            description:
+                "A further Nomad that components may name in `target_clusters`. The label is its \
                           name."
-                .to_owned(),
+                    .to_owned(),
         },
         nesting: BlockNesting::Map,
     }
@@ -280,7 +291,11 @@ pub fn read(
             }))
         }
         (nomad, consul, key_prefix) => {
-            errors.extend([nomad.err(), consul.err(), key_prefix.err()].into_iter().flatten());
+            errors.extend(
+                [nomad.err(), consul.err(), key_prefix.err()]
+                    .into_iter()
+                    .flatten(),
+            );
             Err(errors)
         }
     }

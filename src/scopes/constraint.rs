@@ -2,9 +2,9 @@
 
 use serde::Deserialize;
 
+use crate::nomad::job;
 use crate::oam::def::{Block, Field, Kind};
 use crate::oam::{Node, Path, Problem, form};
-use crate::nomad::job;
 
 /// A constraint.
 pub static BLOCK: Block = Block {

@@ -118,7 +118,9 @@ fn check(scope: &Node, path: &Path, problems: &mut Vec<Problem>) {
             "The proxies of the mesh need a network of their own. Set `network_mode` to `bridge`.",
         ));
     }
-    if !meshed && *scope.get("service_mesh") != Node::Unknown && !scope.get("connect_sidecar").is_null()
+    if !meshed
+        && *scope.get("service_mesh") != Node::Unknown
+        && !scope.get("connect_sidecar").is_null()
     {
         problems.push(Problem::error(
             path.field("connect_sidecar"),
@@ -137,11 +139,20 @@ fn check_component(
     problems: &mut Vec<Problem>,
 ) {
     let path = Path::component(name);
-    let mode = scope.get("network_mode").as_str().unwrap_or("bridge");
-    let driver = component.get("driver").as_str();
+    // What is not known yet is taken for what fits.
+    let mode = match scope.get("network_mode") {
+        _ if scope.is_unknown() => "host",
+        Node::Null => "bridge",
+        mode => mode.as_str().unwrap_or("host"),
+    };
+    let machine = component.get("type").as_str() == Some("vmworkload.nomad.oam.dev");
+    let (driver, owner) = match component.get("driver").as_str() {
+        None if machine => (Some("qemu"), "type"),
+        driver => (driver, "driver"),
+    };
     if let (true, Some(driver @ ("raw_exec" | "qemu"))) = (mode != "host", driver) {
         problems.push(Problem::error(
-            path.field("driver"),
+            path.field(owner),
             format!("`{driver}` has no network of its own"),
             format!(
                 "The network scope puts the component in the mode `{mode}`, and the driver knows \
@@ -149,7 +160,9 @@ fn check_component(
             ),
         ));
     }
-    let meshed = *scope.get("service_mesh") == Node::Bool(true);
+    let mesh = scope.get("service_mesh");
+    let meshed = *mesh == Node::Bool(true);
+    let unknown = mesh.is_unknown() || scope.is_unknown();
     let tenant = application.get("tenant").as_str().unwrap_or_default();
     if meshed && tenant.bytes().any(|b| b.is_ascii_uppercase()) {
         problems.push(Problem::error(
@@ -159,8 +172,40 @@ fn check_component(
              capital letters. Name the tenant in lower case, or leave the mesh.",
         ));
     }
-    if !meshed && !component.get("upstream").as_map().is_none_or(|all| all.is_empty()) {
+    if meshed && *scope.get("connect_sidecar") != Node::Bool(false) {
+        tcp_checks(component, &path, problems);
+    }
+    if !meshed
+        && !unknown
+        && !component
+            .get("upstream")
+            .as_map()
+            .is_none_or(|all| all.is_empty())
+    {
         problems.push(no_mesh(&path));
+    }
+}
+
+/// A TCP check would find the proxy, and not what is behind it (`Service.Validate` in Nomad's
+/// `nomad/structs/services.go`).
+fn tcp_checks(component: &Node, path: &Path, problems: &mut Vec<Problem>) {
+    let discovery = component.get("service_discovery");
+    let mut checks = vec![(component.get("health_check"), path.field("health_check"))];
+    // A service of another name is not the one in the mesh.
+    if discovery.get("service_name").is_null() {
+        checks.push((
+            discovery.get("check"),
+            path.field("service_discovery").field("check"),
+        ));
+    }
+    for (check, path) in checks {
+        if check.get("type").as_str() == Some("tcp") {
+            problems.push(Problem::error(
+                path.field("type"),
+                "A TCP check in the mesh",
+                "Nomad takes no TCP checks of services in the mesh. Use an `http` check, or leave the mesh.",
+            ));
+        }
     }
 }
 

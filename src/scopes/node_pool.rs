@@ -5,9 +5,9 @@
 
 use serde::Deserialize;
 
+use super::constraint::{self, Constraint};
 use super::{Definition, Scope};
 use crate::nomad::job;
-use super::constraint::{self, Constraint};
 use crate::oam::def::{Block, Field, Kind, NAME};
 use crate::oam::form;
 use crate::translate::Draft;
@@ -18,7 +18,9 @@ pub const DEFINITION: Definition = Definition {
     kind: "nodepool.nomad.oam.dev",
     field: "node_pool_scope",
     block: &BLOCK,
-    check: |scope, path, problems| constraint::check(scope.get("constraint"), &path.field("constraint"), problems),
+    check: |scope, path, problems| {
+        constraint::check(scope.get("constraint"), &path.field("constraint"), problems)
+    },
     check_component: |_, _, _, _, _| {},
     parse: |_, json| Ok(Box::new(serde_json::from_value::<NodePool>(json)?)),
 };

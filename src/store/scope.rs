@@ -206,7 +206,9 @@ pub(super) fn of_document(document: &Value) -> Result<BTreeSet<ScopeKey>, String
             .find(|it| it.document_kind() == kind)?;
         ScopeKey::parse(&format!("{kind}/{}", text("name")?)).ok()
     };
-    let elsewhere = scopes.iter().filter(|scope| scope.get("properties").is_none());
+    let elsewhere = scopes
+        .iter()
+        .filter(|scope| scope.get("properties").is_none());
     let scopes = elsewhere.map(|scope| {
         read(scope).ok_or_else(|| format!("in its `spec.scopes`, {scope} refers to no known scope"))
     });

@@ -110,7 +110,11 @@ struct Affinity {
 
 fn check(component: &Node, path: &Path, problems: &mut Vec<Problem>) {
     let affinity = component.get("affinity");
-    constraint::check(affinity.get("constraint"), &path.field("constraint"), problems);
+    constraint::check(
+        affinity.get("constraint"),
+        &path.field("constraint"),
+        problems,
+    );
     if affinity.get("weight").as_i64() == Some(0) {
         problems.push(Problem::error(
             path.field("weight"),
@@ -144,13 +148,16 @@ impl Trait for Affinity {
             ("meta.cloud", &self.cloud, "cloud"),
             ("meta.region", &self.region, "region"),
         ];
-        let single = single
-            .into_iter()
-            .filter_map(|(attribute, value, name)| Some((attribute.to_owned(), value.clone()?, path.field(name))));
-        let meta = self
-            .node_meta
-            .iter()
-            .map(|(key, value)| (format!("meta.{key}"), value.clone(), path.field("node_meta").key(key)));
+        let single = single.into_iter().filter_map(|(attribute, value, name)| {
+            Some((attribute.to_owned(), value.clone()?, path.field(name)))
+        });
+        let meta = self.node_meta.iter().map(|(key, value)| {
+            (
+                format!("meta.{key}"),
+                value.clone(),
+                path.field("node_meta").key(key),
+            )
+        });
         let all: Vec<_> = single.chain(meta).collect();
         for (attribute, value, owner) in all {
             let left = interpolated(&attribute);

@@ -35,7 +35,10 @@ static BLOCK: Block = Block {
         Field {
             name: "max_parallel",
             oam: "maxParallel",
-            kind: Kind::Integer { min: 1, max: 10_000 },
+            kind: Kind::Integer {
+                min: 1,
+                max: 10_000,
+            },
             required: false,
             doc: "How many at once; `1` otherwise.",
         },

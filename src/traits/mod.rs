@@ -65,6 +65,19 @@ pub fn is_trait(name: &str) -> bool {
 /// Every type of component.
 pub const EVERY_TYPE: &[ComponentType] = ComponentType::ALL;
 
+/// Every type of component but the virtual machine.
+pub const EVERY_TYPE_BUT_MACHINES: &[ComponentType] = &[
+    ComponentType::Webservice,
+    ComponentType::Worker,
+    ComponentType::Task,
+    ComponentType::CronTask,
+    ComponentType::Daemon,
+    ComponentType::Containerized,
+    ComponentType::Executable,
+    ComponentType::Batch,
+    ComponentType::System,
+];
+
 /// The types that run always and serve ports.
 pub const SERVING: &[ComponentType] = &[
     ComponentType::Webservice,

@@ -120,7 +120,13 @@ impl Trait for ServiceDiscovery {
                 Some(label) => label.clone(),
                 None => port.clone(),
             };
-            draft.check(check, format!("{name}-check"), &label, &name, &path.field("check"))
+            draft.check(
+                check,
+                format!("{name}-check"),
+                &label,
+                &name,
+                &path.field("check"),
+            )
         });
         if name == own {
             let service = draft.service();
@@ -141,7 +147,11 @@ impl Trait for ServiceDiscovery {
             ("PortLabel", "port", Inverse::Text),
             ("Tags", "tags", Inverse::TextList),
         ] {
-            draft.group_origin(&format!("Services/{name}/{place}"), path.field(field), inverse);
+            draft.group_origin(
+                &format!("Services/{name}/{place}"),
+                path.field(field),
+                inverse,
+            );
         }
     }
 }

@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{Definition, Trait};
+use super::{Definition, EVERY_TYPE_BUT_MACHINES, Trait};
 use crate::nomad::job;
 use crate::oam::container::{Container, FIELDS as CONTAINER};
 use crate::oam::def::{Block, Field, Kind, NAME};
-use crate::oam::{ComponentType, Node, Path, Problem, validate};
+use crate::oam::{Node, Path, Problem, validate};
 use crate::translate::{Draft, Inverse};
 
 /// The definition.
@@ -24,17 +24,7 @@ pub const DEFINITION: Definition = Definition {
         doc: "A further container beside the component's own, for as long as it runs, or before or \
               after. The label is its name.",
     },
-    applies_to: &[
-        ComponentType::Webservice,
-        ComponentType::Worker,
-        ComponentType::Task,
-        ComponentType::CronTask,
-        ComponentType::Daemon,
-        ComponentType::Containerized,
-        ComponentType::Batch,
-        ComponentType::System,
-        ComponentType::Executable,
-    ],
+    applies_to: EVERY_TYPE_BUT_MACHINES,
     why_not: "A virtual machine has no containers beside it.",
     check,
     unset: |_| {},
@@ -50,7 +40,9 @@ static BLOCK: Block = Block {
 
 const FIELDS: [Field; 8] = {
     let [image, command, args, env, port, resources, volume] = CONTAINER;
-    [image, command, args, env, port, resources, volume, LIFECYCLE]
+    [
+        image, command, args, env, port, resources, volume, LIFECYCLE,
+    ]
 };
 
 const LIFECYCLE: Field = Field {

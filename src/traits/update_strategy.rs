@@ -52,14 +52,20 @@ static BLOCK: Block = Block {
         Field {
             name: "max_parallel",
             oam: "maxParallel",
-            kind: Kind::Integer { min: 1, max: 10_000 },
+            kind: Kind::Integer {
+                min: 1,
+                max: 10_000,
+            },
             required: false,
             doc: "How many instances are replaced at once; `1` otherwise, and with `blue-green` all.",
         },
         Field {
             name: "canary",
             oam: "canary",
-            kind: Kind::Integer { min: 1, max: 10_000 },
+            kind: Kind::Integer {
+                min: 1,
+                max: 10_000,
+            },
             required: false,
             doc: "How many canaries; `1` with the strategy `canary` otherwise, and with `blue-green` as \
                   many as there are instances.",
@@ -166,7 +172,11 @@ fn deadlines(update: &Node, path: &Path, problems: &mut Vec<Problem>) {
         return;
     };
     let blame = |one: &'static str, other: &'static str| {
-        path.field(if update.get(one).is_null() { other } else { one })
+        path.field(if update.get(one).is_null() {
+            other
+        } else {
+            one
+        })
     };
     if least >= healthy {
         problems.push(Problem::error(

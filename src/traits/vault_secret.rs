@@ -12,7 +12,7 @@ use super::{Definition, EVERY_TYPE, Trait};
 use crate::nomad::job::{Template, Vault};
 use crate::oam::def::{Block, Field, Kind, Label};
 use crate::oam::{Node, Path, Problem, form};
-use crate::translate::{Draft, Inverse, secret_field};
+use crate::translate::{Draft, Inverse, item_name, secret_field};
 
 /// The definition.
 pub const DEFINITION: Definition = Definition {
@@ -93,7 +93,9 @@ fn check(component: &Node, path: &Path, problems: &mut Vec<Problem>) {
             ));
         }
         for (field, variable) in secret.get("env").as_map().into_iter().flatten() {
-            let Some(variable) = variable.as_str() else { continue };
+            let Some(variable) = variable.as_str() else {
+                continue;
+            };
             if !taken.insert(variable.to_owned()) {
                 problems.push(Problem::error(
                     path.field("env").key(field),
@@ -117,7 +119,11 @@ fn check(component: &Node, path: &Path, problems: &mut Vec<Problem>) {
 
 impl Trait for Secrets {
     fn translate(&self, draft: &mut Draft<'_>) {
-        let tasks: Vec<_> = draft.own_tasks().iter().map(|task| task.name.clone()).collect();
+        let tasks: Vec<_> = draft
+            .own_tasks()
+            .iter()
+            .map(|task| task.name.clone())
+            .collect();
         for (path, secret) in &self.0 {
             let templates = secret.templates(path);
             for task in draft.own_tasks() {
@@ -128,8 +134,11 @@ impl Trait for Secrets {
             // With a signal the second template has the mode.
             if let Some(owner) = templates.last() {
                 for task in &tasks {
-                    for (field, name) in [("ChangeMode", "change_mode"), ("ChangeSignal", "change_signal")] {
-                        let place = format!("Templates/{}/{field}", owner.dest_path);
+                    for (field, name) in [
+                        ("ChangeMode", "change_mode"),
+                        ("ChangeSignal", "change_signal"),
+                    ] {
+                        let place = format!("Templates/{}/{field}", item_name(&owner.dest_path));
                         draft.task_origin(task, &place, block.field(name), Inverse::Text);
                     }
                 }

@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{Definition, EVERY_TYPE, Trait};
+use super::{Definition, EVERY_TYPE_BUT_MACHINES, Trait};
 use crate::nomad::job::{Volume as NomadVolume, VolumeMount};
+use crate::oam::application::Life;
 use crate::oam::def::{Block, Field, Kind, NAME};
 use crate::oam::form;
-use crate::oam::application::Life;
 use crate::oam::{ComponentType, Node, Path, Problem};
 use crate::translate::{Draft, Inverse};
 
@@ -25,8 +25,8 @@ pub const DEFINITION: Definition = Definition {
         required: false,
         doc: "Storage that outlives an instance. The label is its name within the component.",
     },
-    applies_to: EVERY_TYPE,
-    why_not: "",
+    applies_to: EVERY_TYPE_BUT_MACHINES,
+    why_not: "Nomad's driver for virtual machines mounts nothing.",
     check,
     unset: |_| {},
     parse: |json| Ok(Box::new(Volumes(serde_json::from_value(json)?))),
@@ -206,8 +206,13 @@ fn check_host(component: &Node, volume: &Node, path: &Path, problems: &mut Vec<P
         ));
     }
     let update = component.get("update_strategy");
-    let canaries = matches!(update.get("strategy").as_str(), Some("canary" | "blue-green"))
-        || update.get("canary").as_i64().is_some_and(|canaries| canaries > 0);
+    let canaries = matches!(
+        update.get("strategy").as_str(),
+        Some("canary" | "blue-green")
+    ) || update
+        .get("canary")
+        .as_i64()
+        .is_some_and(|canaries| canaries > 0);
     if is("per_alloc") && canaries {
         problems.push(Problem::error(
             path.field("per_alloc"),

@@ -256,7 +256,9 @@ impl<'a> Draft<'a> {
                 if !spec.has_program() {
                     // A component of containers alone has its variables in each of them.
                     for (variable, value) in &spec.env {
-                        task.env.entry(variable.clone()).or_insert_with(|| value.clone());
+                        task.env
+                            .entry(variable.clone())
+                            .or_insert_with(|| value.clone());
                     }
                     fetch_variables(task, &spec.env_from);
                 }
@@ -329,9 +331,12 @@ impl<'a> Draft<'a> {
                     task.config.insert("ports", labels.into());
                 }
                 "qemu" => {
-                    let map = ports.iter().map(|(label, port)| (label.clone(), port.port.into()));
+                    let map = ports
+                        .iter()
+                        .map(|(label, port)| (label.clone(), port.port.into()));
                     let map: serde_json::Map<String, Value> = map.collect();
-                    task.config.insert("port_map", vec![Value::from(map)].into());
+                    task.config
+                        .insert("port_map", vec![Value::from(map)].into());
                 }
                 _ => {}
             }
@@ -341,7 +346,10 @@ impl<'a> Draft<'a> {
 
     /// Whether the tasks of an instance share a network that is not the host's.
     fn shares_a_network(&self) -> bool {
-        self.network.mode.as_deref().is_some_and(|mode| mode != "host")
+        self.network
+            .mode
+            .as_deref()
+            .is_some_and(|mode| mode != "host")
     }
 
     fn add_ports(&mut self, ports: &BTreeMap<String, oam::Port>, path: &Path, mapped: bool) {

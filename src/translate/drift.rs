@@ -3,11 +3,12 @@
 //! What the translation sets must be in the live job. What it leaves out must be empty there, or be
 //! what Nomad fills in by itself: its defaults, its bookkeeping, and the constraints that it implies
 //! (`Canonicalize` in Nomad's `api/jobs.go`, `api/tasks.go`, `api/services.go`; the admission
-//! mutators in its `nomad/job_endpoint_hooks.go`). Everything else is a difference.
+//! mutators, in [`admission`]). Everything else is a difference.
 
 use serde_json::{Map, Value};
 
-use super::{Origin, Translation};
+use super::origin::item_name;
+use super::{Origin, Translation, admission};
 use crate::nomad::job::Job;
 use crate::oam::{Node, Path, Step};
 
@@ -24,11 +25,19 @@ pub struct Difference {
     pub attribute: Option<(Path, Node)>,
 }
 
+/// The job as Nomad should have it: as it is registered, with what the mesh adds.
+pub fn expected(translation: &Translation) -> Value {
+    // A job of our own types always serializes; null would only show everything as different.
+    let mut job = serde_json::to_value(&translation.job).unwrap_or_default();
+    admission::expect_the_mesh(&mut job);
+    job
+}
+
 /// Compares a live job, as `GET /v1/job/:id` answers it, with the one that should be.
 pub fn compare(translation: &Translation, live: &Value) -> Vec<Difference> {
-    // A job of our own types always serializes; null would only show everything as different.
-    let recorded = serde_json::to_value(&translation.job).unwrap_or_default();
+    let recorded = expected(translation);
     let mut walk = Walk {
+        signals: admission::signals(&recorded),
         defaults: inherited(&translation.job)
             .into_iter()
             .chain(defaults(&translation.job.job_type))
@@ -68,6 +77,7 @@ fn scaled(translation: &Translation) -> Vec<(String, u64, u64)> {
 }
 
 struct Walk<'t> {
+    signals: Vec<String>,
     defaults: Vec<(&'static str, Value)>,
     origins: &'t [Origin],
     ranges: Vec<(String, u64, u64)>,
@@ -76,11 +86,7 @@ struct Walk<'t> {
 
 impl Walk<'_> {
     fn value(&mut self, path: &str, recorded: &Value, live: &Value) {
-        if is_bookkeeping(path)
-            || recorded == live
-            || is_filled_in(path, recorded, live)
-            || self.are_both_unset(path, recorded, live)
-        {
+        if is_bookkeeping(path) || recorded == live || self.are_both_unset(path, recorded, live) {
             return;
         }
         let owned = self.origins.iter().any(|origin| origin.job_path == path);
@@ -110,6 +116,9 @@ impl Walk<'_> {
         for key in recorded.keys().chain(added) {
             let at = |map: &Map<String, Value>| map.get(key).cloned().unwrap_or_default();
             let (ours, theirs, path) = (at(recorded), at(live), join(path, key));
+            if admission::fills_in(&path, &ours, &theirs) {
+                continue;
+            }
             // A variable that is set to nothing is another thing than none.
             if has_own_keys(&path) && recorded.contains_key(key) != live.contains_key(key) {
                 self.report(&path, &ours, &theirs);
@@ -124,7 +133,7 @@ impl Walk<'_> {
     fn list(&mut self, path: &str, recorded: &[Value], live: &[Value]) {
         let live: Vec<_> = live
             .iter()
-            .filter(|item| !is_implied(path, item))
+            .filter(|item| !admission::adds(path, item, &self.signals))
             .cloned()
             .collect();
         let names = |items: &[Value]| -> Option<Vec<String>> {
@@ -259,15 +268,18 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// What an item of a list is called.
+/// What an item of a list is called in a path.
 fn name(path: &str, item: &Value) -> Option<String> {
     let field = match path.rsplit('/').next() {
         Some("VolumeMounts") => "Volume",
         Some("DynamicPorts" | "ReservedPorts") => "Label",
         Some("TaskGroups" | "Tasks" | "Services" | "Checks") => "Name",
+        Some("Templates") => "DestPath",
+        Some("Affinities" | "Constraints") => "LTarget",
+        Some("Upstreams") => "DestinationName",
         _ => return None,
     };
-    item.get(field).and_then(Value::as_str).map(str::to_owned)
+    item.get(field).and_then(Value::as_str).map(item_name)
 }
 
 /// Fields that only the server writes.
@@ -296,38 +308,6 @@ fn is_bookkeeping(path: &str) -> bool {
             path.strip_suffix(field)
                 .is_some_and(|parent| parent.ends_with("/Scaling/"))
         })
-}
-
-/// What servers fill in where nothing is set, each to its own configuration: the region, and the
-/// identity of a Consul service (`nomad/job_endpoint_hook_implicit_identities.go`), whose name always
-/// begins the same and which always names its service.
-fn is_filled_in(path: &str, recorded: &Value, live: &Value) -> bool {
-    if !recorded.is_null() {
-        return false;
-    }
-    let text = |field| live.get(field).and_then(Value::as_str).unwrap_or_default();
-    let parts: Vec<_> = path.split('/').collect();
-    match parts.as_slice() {
-        ["Region"] => true,
-        ["TaskGroups", _, "Services", service, "Identity"] => {
-            text("ServiceName") == *service && text("Name").starts_with("consul-service_")
-        }
-        _ => false,
-    }
-}
-
-/// Constraints that Nomad adds by itself: what a node must have for a Consul service, and for the
-/// identity of one (1.7.0 was the least Consul before Nomad 1.7).
-const IMPLIED: [(&str, &str, &str); 3] = [
-    ("${attr.consul.version}", ">= 1.8.0", "semver"),
-    ("${attr.consul.version}", ">= 1.7.0", "semver"),
-    ("${attr.nomad.version}", ">= 1.7.0-a", "semver"),
-];
-
-fn is_implied(path: &str, item: &Value) -> bool {
-    let text = |field| item.get(field).and_then(Value::as_str).unwrap_or_default();
-    let parts = (text("LTarget"), text("RTarget"), text("Operand"));
-    path.ends_with("Constraints") && IMPLIED.contains(&parts)
 }
 
 /// Whether a path has the form of a pattern, in which `*` stands for any one part.
@@ -423,6 +403,21 @@ fn defaults(job_type: &str) -> Vec<(&'static str, Value)> {
             "private".into(),
         ),
         ("Periodic/ProhibitOverlap", false.into()),
+        (
+            "TaskGroups/*/Tasks/*/Templates/*/ChangeMode",
+            "restart".into(),
+        ),
+        ("TaskGroups/*/Tasks/*/Templates/*/LeftDelim", "{{".into()),
+        ("TaskGroups/*/Tasks/*/Templates/*/RightDelim", "}}".into()),
+        ("TaskGroups/*/Tasks/*/Templates/*/Perms", "0644".into()),
+        (
+            "TaskGroups/*/Tasks/*/Templates/*/Splay",
+            (5 * SECOND).into(),
+        ),
+        ("TaskGroups/*/Tasks/*/Vault/Env", true.into()),
+        ("TaskGroups/*/Tasks/*/Vault/Cluster", "default".into()),
+        ("TaskGroups/*/Tasks/*/Vault/ChangeMode", "restart".into()),
+        ("TaskGroups/*/Tasks/*/Vault/ChangeSignal", "SIGHUP".into()),
     ];
     let (attempts, interval) = match job_type {
         "batch" => (3, 24 * 3600 * SECOND),

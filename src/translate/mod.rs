@@ -5,6 +5,7 @@
 //! [`Origin`]s: which attribute a job field came from, and how a live value becomes a
 //! value of that attribute. [`drift`] compares with them.
 
+mod admission;
 mod draft;
 pub mod drift;
 mod origin;
@@ -17,7 +18,7 @@ use crate::oam::{Application, Component, ComponentType, Node, Path, Problem};
 use crate::traits;
 
 pub use draft::{Draft, Mesh, service};
-pub use origin::{Inverse, Origin};
+pub use origin::{Inverse, Origin, item_name};
 pub use task::{Program, secret_field};
 
 /// The key in a job's meta that says which application it belongs to.
@@ -134,14 +135,20 @@ pub fn unknown_clusters(application: &Node, target: &Target) -> Vec<Problem> {
     if target.clusters.is_empty() {
         return problems;
     }
-    let known: Vec<_> = target.clusters.keys().map(|name| format!("`{name}`")).collect();
+    let known: Vec<_> = target
+        .clusters
+        .keys()
+        .map(|name| format!("`{name}`"))
+        .collect();
     let components = application.get("component").as_map();
     for (name, component) in components.into_iter().flatten() {
         let Node::List(wanted) = component.get("target_clusters") else {
             continue;
         };
         for (index, cluster) in wanted.iter().enumerate() {
-            let Some(cluster) = cluster.as_str() else { continue };
+            let Some(cluster) = cluster.as_str() else {
+                continue;
+            };
             if !target.clusters.contains_key(cluster) {
                 problems.push(Problem::error(
                     Path::component(name).field("target_clusters").index(index),

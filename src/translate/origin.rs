@@ -62,3 +62,8 @@ impl Inverse {
 fn all_text<'v>(mut values: impl Iterator<Item = &'v serde_json::Value>) -> bool {
     values.all(serde_json::Value::is_string)
 }
+
+/// The name of an item of a list as one part of a job path: slashes as in a JSON pointer.
+pub fn item_name(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}

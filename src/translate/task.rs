@@ -73,7 +73,8 @@ impl Program<'_> {
         task.config.insert("image", image.into());
         origins.note("Config/image", self.path.field("image"), Inverse::Text);
         if !self.command.is_empty() {
-            task.config.insert("entrypoint", self.command.to_vec().into());
+            task.config
+                .insert("entrypoint", self.command.to_vec().into());
         }
         let path = self.path.field("command");
         origins.note("Config/entrypoint", path, Inverse::TextList);
@@ -101,7 +102,11 @@ impl Program<'_> {
         task.config.insert("command", program.as_str().into());
         let path = self.path.field("command").index(0);
         origins.note("Config/command", path, Inverse::Text);
-        let all: Vec<Value> = first.iter().chain(self.args).map(|arg| arg.as_str().into()).collect();
+        let all: Vec<Value> = first
+            .iter()
+            .chain(self.args)
+            .map(|arg| arg.as_str().into())
+            .collect();
         if !all.is_empty() {
             task.config.insert("args", all.into());
         }

@@ -60,6 +60,13 @@ impl Nomad {
         if let Some(network) = &network {
             with_containers(&mut config, network, consul);
         }
+        if options.promises_vault {
+            config["vault"] = json!({
+                "enabled": true,
+                "address": "http://127.0.0.1:1",
+                "default_identity": { "aud": ["vault.io"], "ttl": "1h" },
+            });
+        }
         if let Some(vault) = vault {
             config["vault"] = json!({
                 "enabled": true,

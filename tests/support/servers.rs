@@ -22,6 +22,8 @@ pub struct Options {
     pub containers: bool,
     /// A Vault that tasks get secrets from; not with `mutual_tls`, as it reads Nomad's keys.
     pub vault: bool,
+    /// Nomad takes jobs that need a Vault, but there is none: for jobs that are not to run.
+    pub promises_vault: bool,
     /// A Traefik that serves what is tagged for it in Consul's catalog; not with `mutual_tls`.
     pub traefik: bool,
     /// Nomad's region instead of `global`.

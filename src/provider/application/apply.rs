@@ -242,7 +242,10 @@ impl<'a> Work<'a> {
         }
         for translation in &self.translations {
             let key = translation.key();
-            let moved = self.purges.get(&key).is_some_and(|old| old.namespace != translation.job.namespace);
+            let moved = self
+                .purges
+                .get(&key)
+                .is_some_and(|old| old.namespace != translation.job.namespace);
             if !moved {
                 jobs.remove(&format!("{key}{LEFT}"));
             }
@@ -252,9 +255,10 @@ impl<'a> Work<'a> {
     }
 
     fn settled(&self, done: &Done) -> Record {
-        let jobs = self.translations.iter().map(|translation| {
-            (translation.key(), self.job_record(translation, Some(done)))
-        });
+        let jobs = self
+            .translations
+            .iter()
+            .map(|translation| (translation.key(), self.job_record(translation, Some(done))));
         self.record(Phase::Settled, jobs.collect())
     }
 
@@ -560,7 +564,11 @@ impl<'a> Work<'a> {
             if !value.is_null() {
                 // Of several jobs of a component, one that is not as planned tells.
                 match as_planned {
-                    true => drop(components.entry(component.clone()).or_insert_with(|| value.clone())),
+                    true => drop(
+                        components
+                            .entry(component.clone())
+                            .or_insert_with(|| value.clone()),
+                    ),
                     false => drop(components.insert(component.clone(), value.clone())),
                 }
             }
@@ -581,7 +589,9 @@ impl<'a> Work<'a> {
                 continue;
             }
             if !kept.is_null() {
-                components.entry(component.to_owned()).or_insert_with(|| kept.clone());
+                components
+                    .entry(component.to_owned())
+                    .or_insert_with(|| kept.clone());
             }
             jobs.insert(key.clone(), self.prior.get("jobs").get(key).clone());
         }
@@ -639,11 +649,7 @@ pub fn job_ref(key: &str, job: &JobRecord) -> JobRef {
 
 /// The jobs that a state knows of, by key. `jobs` can name one that no component stands for: one that an
 /// interrupted apply was to purge.
-pub fn jobs_of(
-    clients: &Clients,
-    state: &Value,
-    key: &ApplicationKey,
-) -> BTreeMap<String, JobRef> {
+pub fn jobs_of(clients: &Clients, state: &Value, key: &ApplicationKey) -> BTreeMap<String, JobRef> {
     let target = config::target(clients, key.tenant());
     let translated = plan::translated(state, &target);
     let mut all: BTreeMap<_, _> = translated
@@ -659,7 +665,8 @@ pub fn jobs_of(
         })
         .collect();
     for (job_key, job) in state.get("jobs").as_map().into_iter().flatten() {
-        let (component, cluster) = translate::split_key(job_key.strip_suffix(LEFT).unwrap_or(job_key));
+        let (component, cluster) =
+            translate::split_key(job_key.strip_suffix(LEFT).unwrap_or(job_key));
         let id = job.get("id").as_str();
         let namespace = job.get("namespace").as_str().unwrap_or(&target.namespace);
         let job = JobRef {
@@ -695,5 +702,6 @@ fn keep_count(before: &nomad::job::Job, job: &mut nomad::job::Job, seen: &Seen) 
 /// (`validateJobUpdate` in its `nomad/job_endpoint.go`).
 fn nomad_can_turn(before: &nomad::job::Job, after: &nomad::job::Job) -> bool {
     before.namespace == after.namespace
-        && before.job_type == after.job_type && before.periodic.is_some() == after.periodic.is_some()
+        && before.job_type == after.job_type
+        && before.periodic.is_some() == after.periodic.is_some()
 }

@@ -70,7 +70,10 @@ fn fault(fault: Fault) -> Diagnostic {
     };
     Diagnostic::error(
         fault.summary,
-        format!("In the manifest, {}{place}: {}", fault.location, fault.detail),
+        format!(
+            "In the manifest, {}{place}: {}",
+            fault.location, fault.detail
+        ),
     )
     .at(AttributePath::new("manifest"))
 }

@@ -49,7 +49,9 @@ pub async fn plan(servers: &Servers, request: PlanRequest) -> PlanResponse {
     };
     response.diagnostics = diagnostics;
     set(&mut response.state, "applied_scopes", applied);
-    response.diagnostics.extend(problems(clients, &response.state));
+    response
+        .diagnostics
+        .extend(problems(clients, &response.state));
     if has_error(&response.diagnostics) {
         return response;
     }
@@ -103,7 +105,9 @@ async fn scopes_of(
     let mut diagnostics = Vec::new();
     for (index, id) in oam::references(node).into_iter().enumerate() {
         let path = match state.get("manifest") {
-            Value::Null => AttributePath::new("scopes").index(i64::try_from(index).unwrap_or(i64::MAX)),
+            Value::Null => {
+                AttributePath::new("scopes").index(i64::try_from(index).unwrap_or(i64::MAX))
+            }
             _ => AttributePath::new("manifest"),
         };
         let properties = match (servers.planned(id), clients) {
@@ -146,7 +150,8 @@ fn properties(id: &str, scope: &Node) -> Value {
 }
 
 async fn recorded(clients: &Clients, id: &str) -> Result<Value, Diagnostic> {
-    let key = ScopeKey::parse(id).map_err(|reason| Diagnostic::error("Unreadable scope ID", reason))?;
+    let key =
+        ScopeKey::parse(id).map_err(|reason| Diagnostic::error("Unreadable scope ID", reason))?;
     let stored = clients.store.read_scope(&key).await;
     match stored.map_err(|error| failure::store(&error))? {
         None => Err(failure::no_scope(id)),
@@ -168,7 +173,10 @@ fn problems(clients: Option<&Clients>, state: &Value) -> Diagnostics {
     }
     let mut problems = oam::validate(&node);
     if let (Some(clients), Some(tenant)) = (clients, config::tenant(state)) {
-        problems.extend(translate::unknown_clusters(&node, &config::target(clients, tenant)));
+        problems.extend(translate::unknown_clusters(
+            &node,
+            &config::target(clients, tenant),
+        ));
     }
     config::diagnostics(state, &problems)
 }
@@ -208,8 +216,14 @@ fn jobs(clients: Option<&Clients>, prior: &Value, planned: &Value, private: &Pri
         (None, Some(tenant)) if tenant != DEFAULT_TENANT => Some(elsewhere(tenant)),
         _ => None,
     };
-    let before = target.as_ref().map(|target| translated(prior, target)).unwrap_or_default();
-    let after = target.as_ref().map(|target| translated(planned, target)).unwrap_or_default();
+    let before = target
+        .as_ref()
+        .map(|target| translated(prior, target))
+        .unwrap_or_default();
+    let after = target
+        .as_ref()
+        .map(|target| translated(planned, target))
+        .unwrap_or_default();
     let scoped = !node.get("namespace_scope").is_null() || !oam::is_resolved(&node);
     let mut entries = BTreeMap::new();
     for (name, component) in components {
@@ -255,15 +269,23 @@ fn jobs(clients: Option<&Clients>, prior: &Value, planned: &Value, private: &Pri
 fn keys(name: &str, component: &Node, target: Option<&Target>) -> Option<Vec<String>> {
     let wanted = match component.get("target_clusters") {
         Node::Null => return Some(vec![name.to_owned()]),
-        Node::List(wanted) => wanted.iter().map(Node::as_str).collect::<Option<Vec<_>>>()?,
+        Node::List(wanted) => wanted
+            .iter()
+            .map(Node::as_str)
+            .collect::<Option<Vec<_>>>()?,
         _ => return None,
     };
     let clusters = &target?.clusters;
     if clusters.is_empty() || wanted.is_empty() {
         return Some(vec![name.to_owned()]);
     }
-    let keys = wanted.into_iter().filter(|cluster| clusters.contains_key(*cluster));
-    Some(keys.map(|cluster| translate::job_key(name, Some(cluster))).collect())
+    let keys = wanted
+        .into_iter()
+        .filter(|cluster| clusters.contains_key(*cluster));
+    Some(
+        keys.map(|cluster| translate::job_key(name, Some(cluster)))
+            .collect(),
+    )
 }
 
 /// The namespace of a tenant does not depend on the provider block; the region is of no

@@ -60,13 +60,16 @@ impl Purge<'_> {
         if !is_ours(&live, self.key) {
             return Ok(Some(failure::left_alone(id, self.key)));
         }
-        let warning = self.end(nomad, namespace, id, live.status == "dead").await?;
+        let warning = self
+            .end(nomad, namespace, id, live.status == "dead")
+            .await?;
         if !live.json["Periodic"].is_null() {
             // What it has started has an ID that begins with its own, and would outlive it.
             let prefix = format!("{id}/periodic-");
             let started = nomad.jobs(namespace, &prefix).await;
             for stub in started.map_err(|e| failure::nomad(&e))? {
-                self.end(nomad, namespace, &stub.id, stub.status == "dead").await?;
+                self.end(nomad, namespace, &stub.id, stub.status == "dead")
+                    .await?;
             }
         }
         Ok(warning)
@@ -99,7 +102,11 @@ impl Purge<'_> {
     }
 }
 
-async fn until_stopped(nomad: &nomad::Client, namespace: &str, id: &str) -> Result<(), http::Error> {
+async fn until_stopped(
+    nomad: &nomad::Client,
+    namespace: &str,
+    id: &str,
+) -> Result<(), http::Error> {
     let mut wait = Wait::NONE;
     loop {
         let (index, allocations) = nomad.allocations(namespace, id, wait).await?;

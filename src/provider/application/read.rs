@@ -127,9 +127,8 @@ async fn observe(
         let Some(found) = found else {
             tracing::info!(job = translation.job.id, "the job is gone");
             let mut beside = translations.iter().zip(&live);
-            let beside = beside.any(|(other, there)| {
-                there.is_some() && other.component == translation.component
-            });
+            let beside = beside
+                .any(|(other, there)| there.is_some() && other.component == translation.component);
             if beside || !state.get("manifest").is_null() {
                 drift.push(gone(&translation.job.id));
             } else {
@@ -155,7 +154,9 @@ async fn observe(
         // Only an interrupted apply leaves a job that was to be purged: it shows, and the next
         // apply purges it.
         let place = job_ref(job_key, left);
-        let nomad = clients.nomad_of(place.cluster.as_deref()).map_err(|e| vec![e])?;
+        let nomad = clients
+            .nomad_of(place.cluster.as_deref())
+            .map_err(|e| vec![e])?;
         let live = nomad.job(&left.namespace, &left.id).await;
         if let Some(live) = live.map_err(|e| vec![failure::nomad(&e)])?
             && purge::is_ours(&live, key)
@@ -188,7 +189,10 @@ fn recorded_scopes(record: &Record) -> Result<BTreeMap<String, Node>, Vec<Proble
     let mut all = BTreeMap::new();
     for (id, properties) in &record.applied_scopes {
         if let Some((definition, _)) = scopes::split(id) {
-            all.insert(id.clone(), oam::scope_from_properties(definition, properties)?);
+            all.insert(
+                id.clone(),
+                oam::scope_from_properties(definition, properties)?,
+            );
         }
     }
     Ok(all)
@@ -217,7 +221,11 @@ fn base(recorded: &Node, before: &Value, ty: &Type) -> Value {
             let mut state = convert::to_value(&Node::Map(BTreeMap::new()), ty);
             set(&mut state, "manifest", format!("{document:#}\n").into());
             for name in ["name", "tenant"] {
-                set(&mut state, name, convert::to_value(recorded.get(name), &Type::String));
+                set(
+                    &mut state,
+                    name,
+                    convert::to_value(recorded.get(name), &Type::String),
+                );
             }
             state
         }

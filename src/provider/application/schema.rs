@@ -27,7 +27,9 @@ pub fn schema() -> Schema {
         if attribute.name == "name" {
             // Of a manifest it is what the manifest says.
             attribute.mode = Mode::OptionalComputed;
-            attribute.description.push_str(" With a `manifest`, the name is there.");
+            attribute
+                .description
+                .push_str(" With a `manifest`, the name is there.");
         }
     }
     block.attributes.push(Attribute::new(
