@@ -1,5 +1,6 @@
 # What one does with this repository; `make` alone lists it.
-# Where no Nomad, Consul, Terraform or OpenTofu is on PATH, tools/servers builds them, once.
+# Where no Nomad, Consul, Terraform or OpenTofu is on PATH, tools/servers builds them, once; the tests
+# with containers ask it for Vault, Traefik and Envoy as well.
 CARGO ?= cargo
 
 .PHONY: help demo build docs release test test-opentofu fmt lint servers bench
@@ -26,13 +27,13 @@ servers:
 	@tools/servers nomad consul cli
 
 # The acceptance tests wait for deployments most of the time, so more of them run at once than there
-# are cores.
+# are cores. Those with containers are run where tools/engine finds or starts a Docker engine.
 test: servers
-	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-6} $(CARGO) test --no-fail-fast
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-6} tools/engine $(CARGO) test --no-fail-fast
 
 test-opentofu: servers
 	@tools/servers opentofu
-	OAM_TEST_CLI=opentofu RUST_TEST_THREADS=$${RUST_TEST_THREADS:-6} $(CARGO) test --no-fail-fast --test acceptance --test examples
+	OAM_TEST_CLI=opentofu RUST_TEST_THREADS=$${RUST_TEST_THREADS:-6} tools/engine $(CARGO) test --no-fail-fast --test acceptance --test examples
 
 docs:
 	UPDATE_DOCS=1 UPDATE_GOLDEN=1 $(CARGO) test --test docs --test golden

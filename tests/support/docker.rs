@@ -1,5 +1,6 @@
 //! Containers: whether this machine can run them, and images for the Docker engine. None is started
 //! here: `tools/engine` runs `make test` with one, which all test binaries then share.
+//! In an engine that was there before, the images stay, as `oam-tests/…`.
 
 use super::tools;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-/// Serves HTTP on port 8080 (or `$PORT`) and tells about itself; `tests/support/image/answer` says how.
+/// Serves HTTP on port 8080 (or `$PORT`); `tests/support/image/answer` says what.
 pub const WEB: &str = "oam-tests/web:1";
 /// The same under another name.
 pub const WEB_2: &str = "oam-tests/web:2";

@@ -1,5 +1,5 @@
-//! Networks of its own for the containers of each Nomad agent; `tools/network` says what is made, and
-//! the agent's keeper takes it away.
+//! Networks of its own for the containers of each Nomad agent: `tools/network` says what they are, and
+//! the agent's keeper takes them away.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

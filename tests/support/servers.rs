@@ -17,8 +17,9 @@ pub struct Options {
     pub tls: bool,
     /// With `tls`: clients have to show a certificate of the same authority.
     pub mutual_tls: bool,
-    /// Jobs may use bridge networks and the mesh, where nobody may call anybody without an intention;
-    /// [`docker::ready`](super::docker::ready) has to say yes. The mesh works without ACLs and TLS alone.
+    /// Jobs may use bridge networks and the mesh, where nobody may call anybody without an
+    /// intention; [`docker::ready`](super::docker::ready) has to say yes. With ACLs or TLS the mesh
+    /// is not set up, bridge networks are.
     pub containers: bool,
     /// A Vault that tasks get secrets from; not with `mutual_tls`, as it reads Nomad's keys.
     pub vault: bool,

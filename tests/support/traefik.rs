@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A Traefik with the entry points `web` (HTTP) and `websecure` (HTTPS, its own certificate) on
-/// 127.0.0.1. It serves what has the tag `traefik.enable=true`, a second after it is in the catalog, and knows the
-/// middlewares `auth@file` (basic authentication, `joe` with `secret`) and `mark@file` (answers carry
-/// `x-marked: yes`).
+/// 127.0.0.1. It serves what has the tag `traefik.enable=true`, a second after it is in the catalog,
+/// and knows the middlewares `auth@file` (basic authentication, `joe` with `secret`) and `mark@file`
+/// (answers carry `x-marked: yes`).
 pub struct Traefik {
     /// Port of `web`.
     pub web: u16,

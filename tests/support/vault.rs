@@ -84,8 +84,8 @@ impl Vault {
         &self.server
     }
 
-    /// Lets the tasks of the Nomad at `address` log in, with [`ROLE`] as their default: it reads all of
-    /// `secret` and of [`VERSION_1`]. `authority` (PEM) signed Nomad's certificate.
+    /// Lets the tasks of the Nomad at `address` log in, with [`ROLE`] as their default: it reads all
+    /// of `secret` and of [`VERSION_1`]. `authority` (PEM) signed Nomad's certificate.
     pub fn trust(&self, address: &str, authority: Option<&str>) {
         self.post(
             &format!("/v1/sys/mounts/{VERSION_1}"),
@@ -143,14 +143,14 @@ impl Vault {
         );
     }
 
-    /// Writes a secret below `secret`, as a new version of it. A template sees a change after 4 1/4 to
-    /// 4 3/4 minutes, as it reads a secret without lease once in five minutes, minus a spread.
+    /// Writes a secret below `secret`, as a new version of it. A running template sees that after 4¼
+    /// to 4¾ minutes: it takes a secret without lease for one of five minutes, and is a bit early.
     pub fn write(&self, path: &str, data: &Value) {
         self.post(&format!("/v1/secret/data/{path}"), &json!({ "data": data }));
     }
 
-    /// Writes a secret below [`VERSION_1`], which a template reads anew after six seconds.
-    /// Not sooner: every read counts as a change, and Nomad renders once there was none for five seconds.
+    /// Writes a secret below [`VERSION_1`], which a template reads anew after six seconds. Not
+    /// sooner: every read counts as a change, and Nomad renders once there was none for five seconds.
     pub fn write_short_lived(&self, path: &str, data: &Value) {
         let mut data = data.clone();
         data["ttl"] = json!("7s");
