@@ -103,22 +103,23 @@ fn tasks_get_secrets_and_nobody_else_does() {
     assert_eq!(restarts("secretive-signalled", "signalled"), 0);
     work.plan().assert_empty();
 
-    nobody_else_has(servers, &work, &["of-the-vault"]);
+    nobody_else_has(servers, &work, "secretive", &["of-the-vault"]);
     destroy(servers, &work, "secretive");
     // What was kept of it while it was taken away.
-    nobody_else_has(servers, &work, &["of-the-vault"]);
+    nobody_else_has(servers, &work, "secretive", &["of-the-vault"]);
     servers.consul.delete("/v1/kv/secrets?recurse");
 }
 
-/// Looks through everything that the provider, Nomad and Consul keep.
-fn nobody_else_has(servers: &Servers, work: &Workspace, secrets: &[&str]) {
+/// Looks through everything that the provider, Nomad and Consul keep of an application that was planned
+/// with [`Workspace::plan`] and with everything logged.
+pub fn nobody_else_has(servers: &Servers, work: &Workspace, name: &str, secrets: &[&str]) {
     let none = |place: &str, text: &str| {
         for secret in secrets {
             assert!(!text.contains(secret), "{secret} is in {place}");
         }
     };
     // The plan is an archive.
-    let unpack = "import sys, zipfile\nwith zipfile.ZipFile(sys.argv[1]) as z:\n  for n in z.namelist(): print(z.read(n))";
+    let unpack = "import sys, zipfile\nwith zipfile.ZipFile(sys.argv[1]) as z:\n  for n in z.namelist(): print(n, z.read(n))";
     let plan = work.folder().join("saved.tfplan");
     let plan = Command::new("python3")
         .args(["-c", unpack])
@@ -126,16 +127,22 @@ fn nobody_else_has(servers: &Servers, work: &Workspace, secrets: &[&str]) {
         .output()
         .unwrap();
     let plan = String::from_utf8_lossy(&plan.stdout).into_owned();
-    assert!(plan.contains("tfstate"), "the plan cannot be looked into");
+    assert!(
+        plan.contains("tfstate ") && plan.contains(name),
+        "the plan cannot be looked into"
+    );
     none("the plan", &plan);
     for name in ["terraform.tfstate", "terraform.tfstate.backup"] {
         let state = std::fs::read_to_string(work.folder().join(name));
         none(name, &state.unwrap_or_default());
     }
     let log = work.log();
-    assert!(log.contains("secretive-restarted"), "the log says nothing");
+    assert!(
+        log.contains(&format!("job={name}-")) || log.contains(&format!("/{name}-")),
+        "{log}"
+    );
     none("the log", &log);
-    for job in servers.nomad.job_ids("secretive-") {
+    for job in servers.nomad.job_ids(&format!("{name}-")) {
         for path in [
             "",
             "/versions",

@@ -410,6 +410,15 @@ impl<'a> Work<'a> {
         }
     }
 
+    /// What says that a deployment waits to be promoted.
+    fn strategy(&self, key: &str) -> AttributePath {
+        let path = self.path(key);
+        match self.planned.get("manifest") {
+            Value::Null => path.attribute("update_strategy").attribute("strategy"),
+            _ => path,
+        }
+    }
+
     /// Writes one job. One that should not be there and is this component's all the same was left
     /// by an apply that was interrupted, or by somebody who has deleted the record.
     async fn register(
@@ -469,7 +478,7 @@ impl<'a> Work<'a> {
                 Ok(healthy) => {
                     if let Some(deployment) = &healthy.to_promote {
                         let warning = failure::to_promote(&translation.job, deployment);
-                        done.diagnostics.push(warning.at(self.path(&key)));
+                        done.diagnostics.push(warning.at(self.strategy(&key)));
                     }
                     done.healthy.insert(key, healthy);
                 }
