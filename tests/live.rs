@@ -219,7 +219,7 @@ fn random_applications_are_taken_and_show_no_drift() {
                 "/v1/jobs",
                 Some(json!({ "Job": job }).to_string()),
             );
-            let answer = answer.expect("Nomad answers");
+            let answer = answer.unwrap();
             assert_eq!(answer.status, 200, "{}\n{job:#}", answer.body);
             let live = nomad.job("random", &translation.job.id).unwrap();
             let found = drift::compare(&translation, &live);

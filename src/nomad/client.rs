@@ -94,6 +94,44 @@ pub struct Planned {
     pub annotations: Value,
 }
 
+/// What the scheduler would do with the instances of a task group: how many of each.
+///
+/// Source: `DesiredUpdates` in Nomad's `api/evaluations.go`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Change {
+    /// Task group.
+    #[serde(skip)]
+    pub group: String,
+    /// Started.
+    pub place: u64,
+    /// Stopped.
+    pub stop: u64,
+    /// Moved to another node.
+    pub migrate: u64,
+    /// Changed as they run.
+    pub in_place_update: u64,
+    /// Stopped, and new ones started in their place.
+    pub destructive_update: u64,
+    /// Started beside the old ones, to be promoted.
+    pub canary: u64,
+    /// Of other jobs, stopped to make room.
+    pub preemptions: u64,
+}
+
+impl Planned {
+    /// What the scheduler would do, by task group.
+    pub fn changes(&self) -> Vec<Change> {
+        let groups = self.annotations.get("DesiredTGUpdates");
+        let groups = groups.and_then(Value::as_object).into_iter().flatten();
+        let change = |(group, counts): (&String, &Value)| Change {
+            group: group.clone(),
+            ..serde_json::from_value(counts.clone()).unwrap_or_default()
+        };
+        groups.map(change).collect()
+    }
+}
+
 /// A blocking query: answer once the index is past `index`, or after about `time`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wait {

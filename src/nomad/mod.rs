@@ -13,7 +13,7 @@ mod model;
 mod objects;
 pub mod watch;
 
-pub use client::{Client, Enforce, LiveJob, Planned, Registered, Validated, Wait};
+pub use client::{Change, Client, Enforce, LiveJob, Planned, Registered, Validated, Wait};
 pub use diagnosis::{Diagnosis, Placement, TaskEvent, TaskTrouble};
 pub use model::{
     AllocDeployment, Allocation, AllocationMetric, Deployment, Evaluation, Group, JobStub,

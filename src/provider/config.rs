@@ -24,6 +24,38 @@ pub struct Config {
     pub key_prefix: String,
     /// Further clusters by name.
     pub clusters: BTreeMap<String, Cluster>,
+    /// Whether a plan asks Nomad what it would do.
+    pub dry_run: DryRun,
+}
+
+/// Whether a plan asks Nomad what it would do with the jobs that change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DryRun {
+    /// Yes, and a Nomad that does not answer is an error.
+    #[default]
+    Required,
+    /// Yes, and a Nomad that does not answer is a warning.
+    Optional,
+    /// No.
+    Off,
+}
+
+impl DryRun {
+    fn read(block: &Value) -> Result<Self, Diagnostic> {
+        match block.get("dry_run") {
+            Value::String(text) => match text.as_str() {
+                "required" => Ok(Self::Required),
+                "optional" => Ok(Self::Optional),
+                "off" => Ok(Self::Off),
+                other => Err(Diagnostic::error(
+                    format!("Unknown value {other:?}"),
+                    "It must be one of `required`, `optional`, `off`.",
+                )
+                .at(AttributePath::new("nomad").attribute("dry_run"))),
+            },
+            _ => Ok(Self::default()),
+        }
+    }
 }
 
 /// A further cluster that components may name.
@@ -56,6 +88,12 @@ const NOMAD: &[Row] = &[
         Kind::Text,
         "Namespace of applications that belong to no tenant; `default` otherwise. \
          Environment: `NOMAD_NAMESPACE`.",
+    ),
+    (
+        "dry_run",
+        Kind::Text,
+        "Whether a plan asks Nomad what it would do with the jobs that change: `required` (the \
+         default), `optional` (a Nomad that does not answer is a warning) or `off`.",
     ),
 ];
 
@@ -221,12 +259,11 @@ fn cluster_block() -> NestedBlock {
             }
             _ => doc,
         };
-        let attribute = match kind {
+        match kind {
             Kind::Text => Attribute::new(name, Type::String, Mode::Optional, &doc),
             Kind::Secret => Attribute::new(name, Type::String, Mode::Optional, &doc).sensitive(),
             Kind::Flag => Attribute::new(name, Type::Bool, Mode::Optional, &doc),
-        };
-        attribute
+        }
     };
     let own = CLUSTER
         .iter()
@@ -270,6 +307,7 @@ pub fn read(
     };
     let (nomad, consul) = (block(Server::Nomad), block(Server::Consul));
     let key_prefix = key_prefix(config);
+    let dry_run = DryRun::read(config.get("nomad"));
     let mut clusters = BTreeMap::new();
     let mut errors = Vec::new();
     for (name, block) in config.get("cluster").as_map().into_iter().flatten() {
@@ -278,8 +316,8 @@ pub fn read(
             Err(error) => errors.push(error),
         }
     }
-    match (nomad, consul, key_prefix) {
-        (Ok(nomad), Ok(consul), Ok(key_prefix)) if errors.is_empty() => {
+    match (nomad, consul, key_prefix, dry_run) {
+        (Ok(nomad), Ok(consul), Ok(key_prefix), Ok(dry_run)) if errors.is_empty() => {
             if !config.is_wholly_known() {
                 return Ok(None);
             }
@@ -288,11 +326,12 @@ pub fn read(
                 consul,
                 key_prefix,
                 clusters,
+                dry_run,
             }))
         }
-        (nomad, consul, key_prefix) => {
+        (nomad, consul, key_prefix, dry_run) => {
             errors.extend(
-                [nomad.err(), consul.err(), key_prefix.err()]
+                [nomad.err(), consul.err(), key_prefix.err(), dry_run.err()]
                     .into_iter()
                     .flatten(),
             );

@@ -23,6 +23,7 @@ use crate::protocol::value::Value;
 use crate::store::Store;
 use crate::translate::Place;
 use crate::{consul, nomad};
+use config::DryRun;
 use planned::{Planned, PlannedScopes};
 
 /// The provider's source, as a configuration names it: in whatever registry is the host's own.
@@ -65,6 +66,8 @@ pub struct Clients {
     pub region: Option<String>,
     /// Further clusters by name.
     pub clusters: BTreeMap<String, Cluster>,
+    /// Whether a plan asks Nomad what it would do.
+    pub dry_run: DryRun,
 }
 
 /// A further Nomad that components may name.
@@ -197,6 +200,7 @@ impl resource::Provider for OamProvider {
             namespace: namespace.unwrap_or_else(|| "default".to_owned()),
             region,
             clusters,
+            dry_run: config.dry_run,
         })));
         Vec::new()
     }

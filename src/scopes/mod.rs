@@ -28,6 +28,9 @@ pub trait Scope: fmt::Debug + Send + Sync {
     fn translate(&self, draft: &mut Draft<'_>);
 }
 
+/// A typed scope, or why there is none.
+pub type Parsed = Result<Box<dyn Scope>, serde_json::Error>;
+
 /// What there is to know about a kind of scope.
 #[derive(Debug)]
 pub struct Definition {
@@ -46,7 +49,7 @@ pub struct Definition {
     /// component, and what is wrong, at the component.
     pub check_component: fn(&Node, &Node, &str, &Node, &mut Vec<Problem>),
     /// The typed scope, from the name and the JSON of the normal form.
-    pub parse: fn(&str, serde_json::Value) -> Result<Box<dyn Scope>, serde_json::Error>,
+    pub parse: fn(&str, serde_json::Value) -> Parsed,
 }
 
 impl Definition {

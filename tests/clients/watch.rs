@@ -174,6 +174,28 @@ async fn healthy_canaries_end_the_watch() {
     assert_eq!(running_versions(&client, "w-canary").await, [1, 1]);
 }
 
+/// Each takes the place of the instance on its node, and their number is a percentage.
+#[tokio::test]
+async fn canaries_of_a_system_job_end_the_watch() {
+    let client = client(servers());
+    let mut job = job("w-canary-system", "system", SLEEP);
+    job["Update"] = json!({
+        "Canary": 1, "MinHealthyTime": SECOND / 10, "HealthyDeadline": 4 * SECOND, "ProgressDeadline": 5 * SECOND,
+    });
+    let first = run(&client, &job).await.result.unwrap();
+    assert_eq!(first.to_promote, None);
+    script(&mut job, "exec sleep 200000");
+    let waiting = run(&client, &job).await.result.unwrap();
+    let deployment = waiting.to_promote.expect("it waits for promotion");
+    servers().nomad.put(
+        &format!("/v1/deployment/promote/{deployment}"),
+        &json!({ "DeploymentID": deployment, "All": true }),
+    );
+    let promoted = watch(&client, "w-canary-system", None).await.result;
+    assert_eq!(promoted.unwrap().to_promote, None);
+    assert_eq!(running_versions(&client, "w-canary-system").await, [1]);
+}
+
 #[tokio::test]
 async fn canaries_that_nomad_promotes_are_not_waited_for_by_anybody() {
     let client = client(servers());

@@ -364,7 +364,9 @@ impl<'a> Work<'a> {
                     done.purged.insert(key.clone());
                     done.diagnostics.extend(warning);
                 }
-                Err(diagnostic) => done.diagnostics.push(diagnostic.at(self.path(key))),
+                Err(diagnostic) => done
+                    .diagnostics
+                    .push(diagnostic.at(plan::path(self.planned, key))),
             }
         }
     }
@@ -389,30 +391,23 @@ impl<'a> Work<'a> {
                     if let Some(warnings) = &registered.warnings {
                         let summary = format!("Nomad warns about the job {}", translation.job.id);
                         let warning = Diagnostic::warning(summary, warnings.clone());
-                        done.diagnostics.push(warning.at(self.path(&key)));
+                        done.diagnostics
+                            .push(warning.at(plan::path(self.planned, &key)));
                     }
                     done.written.insert(key, registered);
                 }
                 Err(diagnostic) => {
-                    done.diagnostics.push(diagnostic.at(self.path(&key)));
+                    done.diagnostics
+                        .push(diagnostic.at(plan::path(self.planned, &key)));
                     return;
                 }
             }
         }
     }
 
-    /// The block of a job, or the manifest.
-    fn path(&self, key: &str) -> AttributePath {
-        let (component, _) = translate::split_key(key);
-        match self.planned.get("manifest") {
-            Value::Null => AttributePath::new("component").key(component),
-            _ => AttributePath::new("manifest"),
-        }
-    }
-
     /// What says that a deployment waits to be promoted.
     fn strategy(&self, key: &str) -> AttributePath {
-        let path = self.path(key);
+        let path = plan::path(self.planned, key);
         match self.planned.get("manifest") {
             Value::Null => path.attribute("update_strategy").attribute("strategy"),
             _ => path,
@@ -482,7 +477,9 @@ impl<'a> Work<'a> {
                     }
                     done.healthy.insert(key, healthy);
                 }
-                Err(diagnostic) => done.diagnostics.push(diagnostic.at(self.path(&key))),
+                Err(diagnostic) => done
+                    .diagnostics
+                    .push(diagnostic.at(plan::path(self.planned, &key))),
             }
         }
     }

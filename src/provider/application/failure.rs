@@ -122,7 +122,9 @@ pub fn still_stopping(id: &str) -> Diagnostic {
 pub fn to_promote(job: &Job, deployment: &str) -> Diagnostic {
     let id = &job.id;
     let region = job.region.as_deref();
-    let region = region.map(|region| format!("-region {region} ")).unwrap_or_default();
+    let region = region
+        .map(|region| format!("-region {region} "))
+        .unwrap_or_default();
     let namespace = &job.namespace;
     Diagnostic::warning(
         format!("The deployment of the job {id} waits to be promoted"),

@@ -6,6 +6,7 @@
 //! | [`config`] | from a configuration or plan to the model, and the checks on the way |
 //! | [`read`] | a refresh: what is recorded, what is live, and how they differ |
 //! | [`plan`] | what an apply would do |
+//! | [`dry_run`] | what Nomad says of that |
 //! | [`apply`], [`destroy`] | doing it |
 //! | [`purge`] | taking jobs away |
 //! | [`private`] | what one of these keeps for the next |
@@ -15,6 +16,7 @@
 mod apply;
 mod config;
 mod destroy;
+mod dry_run;
 mod failure;
 mod plan;
 mod private;

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::private::Private;
-use super::{config, failure};
+use super::{config, dry_run, failure};
 use crate::nomad::job::Job;
 use crate::oam::{self, Node};
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics, has_error};
@@ -62,7 +62,16 @@ pub async fn plan(servers: &Servers, request: PlanRequest) -> PlanResponse {
         }
     }
     let private = Private::read(&response.private);
-    let jobs = jobs(clients, &prior, &response.state, &private);
+    let (jobs, changed) = jobs(clients, &prior, &response.state, &private);
+    if let Some(clients) = clients {
+        let state = &response.state;
+        let asked = changed.iter().map(|(key, job)| (key.clone(), job, path(state, key)));
+        let said = dry_run::dry_run(clients, asked.collect()).await;
+        response.diagnostics.extend(said);
+        if has_error(&response.diagnostics) {
+            return response;
+        }
+    }
     let id = match config::key(&response.state) {
         Some(key) => key.to_string().into(),
         None => Value::UNKNOWN,
@@ -82,6 +91,15 @@ pub async fn plan(servers: &Servers, request: PlanRequest) -> PlanResponse {
         set(&mut response.state, name, value);
     }
     response
+}
+
+/// The attribute that stands for a job: its component's block, or the manifest.
+pub fn path(state: &Value, key: &str) -> AttributePath {
+    let (component, _) = translate::split_key(key);
+    match state.get("manifest") {
+        Value::Null => AttributePath::new("component").key(component),
+        _ => AttributePath::new("manifest"),
+    }
 }
 
 fn set(state: &mut Value, name: &str, value: Value) {
@@ -203,13 +221,20 @@ pub fn changes(prior: &Value, planned: &Value, private: &[u8]) -> bool {
         || Private::read(private).jobs.values().any(|job| job.drifted)
 }
 
-/// What `jobs` will say. The version of a job that changes is Nomad's to tell.
-fn jobs(clients: Option<&Clients>, prior: &Value, planned: &Value, private: &Private) -> Value {
+/// What `jobs` will say, and the jobs that change, as far as they are known. The version of a job that
+/// changes is Nomad's to tell.
+fn jobs(
+    clients: Option<&Clients>,
+    prior: &Value,
+    planned: &Value,
+    private: &Private,
+) -> (Value, Vec<(String, Job)>) {
+    let unknown = (Value::UNKNOWN, Vec::new());
     let Ok(node) = config::resolved(planned) else {
-        return Value::UNKNOWN;
+        return unknown;
     };
     let Node::Map(components) = node.get("component") else {
-        return Value::UNKNOWN;
+        return unknown;
     };
     let target = match (clients, config::tenant(planned)) {
         (Some(clients), Some(tenant)) => Some(config::target(clients, tenant)),
@@ -226,9 +251,10 @@ fn jobs(clients: Option<&Clients>, prior: &Value, planned: &Value, private: &Pri
         .unwrap_or_default();
     let scoped = !node.get("namespace_scope").is_null() || !oam::is_resolved(&node);
     let mut entries = BTreeMap::new();
+    let mut changed = Vec::new();
     for (name, component) in components {
         let Some(keys) = keys(name, component, target.as_ref()) else {
-            return Value::UNKNOWN;
+            return unknown;
         };
         for key in keys {
             let seen = private.jobs.get(&key);
@@ -242,6 +268,7 @@ fn jobs(clients: Option<&Clients>, prior: &Value, planned: &Value, private: &Pri
                 entries.insert(key, kept);
                 continue;
             }
+            changed.extend(next.map(|job| (key.clone(), job.clone())));
             let known = |value: Option<&str>| value.map_or(Value::UNKNOWN, Value::from);
             let id = config::name(planned).map(|application| oam::job_id(&application, name));
             let namespace = match (next, &target) {
@@ -262,7 +289,7 @@ fn jobs(clients: Option<&Clients>, prior: &Value, planned: &Value, private: &Pri
             entries.insert(key, value);
         }
     }
-    Value::Map(entries)
+    (Value::Map(entries), changed)
 }
 
 /// The keys of a component's jobs; `None` where the clusters are not known.
