@@ -13,6 +13,7 @@ mod components;
 mod configuration;
 mod docker;
 mod drift;
+mod dry_run;
 mod faults;
 mod lifecycle;
 mod traits;

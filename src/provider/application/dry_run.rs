@@ -23,13 +23,17 @@ pub async fn dry_run(clients: &Clients, jobs: Vec<(String, &Job, AttributePath)>
     }
     let asked = jobs.into_iter().map(|(key, job, path)| async move {
         let said = of_job(clients, &key, job).await;
-        let said = said.into_iter().map(|diagnostic| diagnostic.at(path.clone()));
+        let said = said
+            .into_iter()
+            .map(|diagnostic| diagnostic.at(path.clone()));
         said.collect::<Diagnostics>()
     });
     let mut all: Diagnostics = Vec::new();
     for diagnostic in join_all(asked).await.into_iter().flatten() {
         // A server that is not there is said once.
-        let again = |other: &Diagnostic| other.summary == diagnostic.summary && other.detail == diagnostic.detail;
+        let again = |other: &Diagnostic| {
+            other.summary == diagnostic.summary && other.detail == diagnostic.detail
+        };
         if !all.iter().any(again) {
             all.push(diagnostic);
         }
@@ -53,8 +57,11 @@ async fn of_job(clients: &Clients, key: &str, job: &Job) -> Diagnostics {
             }
             Kind::Server { .. } => vec![refused(&job.id, &failure::nomad(&error))],
             _ if clients.dry_run == DryRun::Optional => {
-                let Diagnostic { summary, detail, .. } = failure::nomad(&error);
-                let detail = format!("So Nomad was not asked what it would do with the jobs. {detail}");
+                let Diagnostic {
+                    summary, detail, ..
+                } = failure::nomad(&error);
+                let detail =
+                    format!("So Nomad was not asked what it would do with the jobs. {detail}");
                 vec![Diagnostic::warning(summary, detail)]
             }
             _ => vec![failure::nomad(&error)],
@@ -76,10 +83,13 @@ fn said(id: &str, planned: &Planned) -> Diagnostics {
         let summary = format!("Nomad warns about the job {id}");
         all.push(Diagnostic::warning(summary, warnings.clone()));
     }
-    let placements = planned.failed_tg_allocs.iter().map(|(group, metric)| Placement {
-        group: group.clone(),
-        metric: metric.clone(),
-    });
+    let placements = planned
+        .failed_tg_allocs
+        .iter()
+        .map(|(group, metric)| Placement {
+            group: group.clone(),
+            metric: metric.clone(),
+        });
     let placements: Vec<_> = placements.map(|placement| placement.to_string()).collect();
     if !placements.is_empty() {
         all.push(Diagnostic::warning(
@@ -103,7 +113,10 @@ fn said(id: &str, planned: &Planned) -> Diagnostics {
 /// What an update takes down or begins beside; nothing where it only adds or changes in place.
 fn disruption(change: &Change) -> Option<String> {
     let disruptive = [
-        (change.destructive_update, "replaced by new ones (create/destroy)"),
+        (
+            change.destructive_update,
+            "replaced by new ones (create/destroy)",
+        ),
         (change.canary, "started beside the old ones (canaries)"),
         (change.migrate, "moved to other nodes"),
         (change.stop, "stopped"),
@@ -116,7 +129,16 @@ fn disruption(change: &Change) -> Option<String> {
         (change.in_place_update, "changed in place"),
         (change.place, "started"),
     ];
-    let parts = disruptive.iter().chain(&quiet).filter(|(count, _)| *count > 0);
-    let parts: Vec<_> = parts.map(|(count, what)| format!("{count} {what}")).collect();
-    Some(format!("Of the group {}: {}.", change.group, parts.join(", ")))
+    let parts = disruptive
+        .iter()
+        .chain(&quiet)
+        .filter(|(count, _)| *count > 0);
+    let parts: Vec<_> = parts
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    Some(format!(
+        "Of the group {}: {}.",
+        change.group,
+        parts.join(", ")
+    ))
 }

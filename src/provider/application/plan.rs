@@ -65,7 +65,9 @@ pub async fn plan(servers: &Servers, request: PlanRequest) -> PlanResponse {
     let (jobs, changed) = jobs(clients, &prior, &response.state, &private);
     if let Some(clients) = clients {
         let state = &response.state;
-        let asked = changed.iter().map(|(key, job)| (key.clone(), job, path(state, key)));
+        let asked = changed
+            .iter()
+            .map(|(key, job)| (key.clone(), job, path(state, key)));
         let said = dry_run::dry_run(clients, asked.collect()).await;
         response.diagnostics.extend(said);
         if has_error(&response.diagnostics) {
@@ -93,11 +95,14 @@ pub async fn plan(servers: &Servers, request: PlanRequest) -> PlanResponse {
     response
 }
 
-/// The attribute that stands for a job: its component's block, or the manifest.
+/// The attribute that stands for a job: its component's label, or the manifest. Terraform shows a label as
+/// the first line of its block, and a path that ends with the block as the whole resource.
 pub fn path(state: &Value, key: &str) -> AttributePath {
     let (component, _) = translate::split_key(key);
     match state.get("manifest") {
-        Value::Null => AttributePath::new("component").key(component),
+        Value::Null => AttributePath::new("component")
+            .key(component)
+            .attribute("name"),
         _ => AttributePath::new("manifest"),
     }
 }
