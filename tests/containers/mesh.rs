@@ -1,7 +1,7 @@
 //! Components in Consul's mesh.
 
-use super::support::{Workspace, eventually};
-use super::{application, at, destroy, platform, web};
+use super::support::{Workspace, docker, eventually};
+use super::{AT_ONCE, application, at, destroy, file, platform, resource, web};
 use serde_json::Value;
 
 #[test]
@@ -25,9 +25,28 @@ fn components_call_each_other_as_far_as_intentions_let_them() {
         "web",
         &format!("{checked}\n    upstream \"api\" {{ port = 9001 }}"),
     );
+    // Serves nobody, and calls what another application has.
+    let worker = format!(
+        r#"
+  component "worker" {{
+    type    = "worker"
+    image   = "{}"
+    command = ["/bin/sh", "-c", "while :; do wget -q -O /alloc/data/answer http://127.0.0.1:9002/work; sleep 1; done"]
+    upstream "api" {{
+      port        = 9002
+      application = "meshed"
+    }}
+    {AT_ONCE}
+  }}"#,
+        docker::WEB
+    );
     let work = Workspace::new(
         servers,
-        &application("meshed", &format!("{scope}{api}{front}")),
+        &[
+            application("meshed", &format!("{scope}{api}{front}")),
+            resource("other", "meshes", &format!("{scope}{worker}")),
+        ]
+        .concat(),
     );
     work.apply();
     // What Nomad adds for the mesh: a proxy, its port, constraints.
@@ -62,6 +81,21 @@ fn components_call_each_other_as_far_as_intentions_let_them() {
     servers.consul.allow("meshed-web", "meshed-api");
     answered();
 
+    let answer = || {
+        let allocation = servers
+            .nomad
+            .allocations("default", "meshes-worker")
+            .remove(0);
+        file(servers, &allocation, "alloc/data/answer").unwrap_or_default()
+    };
+    assert_eq!(answer(), "");
+    servers.consul.allow("meshes-worker", "meshed-api");
+    eventually("the worker is answered, too", || {
+        answer()
+            .starts_with("component=api\npath=/work\n")
+            .then_some(())
+    });
+
     // From outside, too, where an ingress says so.
     let reply = eventually("Traefik serves it", || {
         let reply = servers.traefik().get("api.meshed.example.com", "/");
@@ -83,5 +117,7 @@ fn components_call_each_other_as_far_as_intentions_let_them() {
     work.apply_plan(&plan).succeeded();
     work.plan().assert_empty();
     servers.consul.disallow("meshed-web", "meshed-api");
+    servers.consul.disallow("meshes-worker", "meshed-api");
     destroy(servers, &work, "meshed");
+    destroy(servers, &work, "meshes");
 }

@@ -123,6 +123,43 @@ fn a_canary_waits_to_be_promoted() {
 }
 
 #[test]
+fn a_canary_that_is_given_up_after_the_apply_shows() {
+    let Some(servers) = platform() else { return };
+    let canary = "strategy = \"canary\"";
+    let work = Workspace::new(servers, &configuration("givenup", "old", canary));
+    work.apply();
+    work.change(&configuration("givenup", "new", canary));
+    work.apply();
+    work.plan().assert_empty();
+    let id = deployment(servers, "givenup-web")["ID"].clone();
+    let id = id.as_str().unwrap();
+    servers.nomad.put(
+        &format!("/v1/deployment/fail/{id}"),
+        &json!({ "DeploymentID": id }),
+    );
+    are(servers, "givenup-web", &[("old", 3)]);
+
+    // The job says "new", and nothing else does.
+    let plan = work.plan();
+    let drift = at(plan.change(ADDRESS), "/before/drift/0");
+    assert_eq!(drift["path"], "givenup-web/Deployment");
+    assert!(
+        drift["live"].as_str().unwrap().contains("marked as failed"),
+        "{drift}"
+    );
+    let errors = work.apply_plan(&plan).failed();
+    assert!(
+        errors[0].detail.contains("tries nothing more"),
+        "{errors:#?}"
+    );
+    work.change(&configuration("givenup", "newer", canary));
+    let third = work.apply();
+    assert_eq!(waiting(&third).len(), 1, "{:#?}", third.diagnostics);
+    work.plan().assert_empty();
+    destroy(servers, &work, "givenup");
+}
+
+#[test]
 fn blue_turns_green_by_itself() {
     let Some(servers) = platform() else { return };
     let strategy = "strategy = \"blue-green\"\n auto_promote = true";
