@@ -22,6 +22,11 @@ fn the_reference_is_what_the_schemas_say() {
         let page = page(name, &resource.schema().block);
         compare(&format!("docs/resources/{short}.md"), &page);
     }
+    for (name, data_source) in provider.data_sources() {
+        let short = name.strip_prefix("oam_").unwrap();
+        let page = found(name, &data_source.schema().block);
+        compare(&format!("docs/data-sources/{short}.md"), &page);
+    }
 }
 
 fn root() -> &'static Path {
@@ -57,7 +62,7 @@ fn index(block: &Block) -> String {
 }
 
 fn page(name: &str, block: &Block) -> String {
-    let intro = example(&format!("../docs/templates/{name}.md"));
+    let intro = example(&format!("../docs/templates/resources/{name}.md"));
     let usage = example(&format!("resources/{name}/resource.tf"));
     let import = example(&format!("resources/{name}/import.sh"));
     let mut text = format!(
@@ -67,6 +72,18 @@ fn page(name: &str, block: &Block) -> String {
     );
     schema(&mut text, block);
     write!(text, "\n## Import\n\n```shell\n{import}\n```\n").unwrap();
+    text
+}
+
+/// The page of a data source.
+fn found(name: &str, block: &Block) -> String {
+    let usage = example(&format!("data-sources/{name}/data-source.tf"));
+    let doc = &block.description;
+    let mut text = format!(
+        "---\npage_title: \"{name} Data Source - oam\"\nsubcategory: \"\"\ndescription: |-\n  {doc}\n---\n\n\
+         # {name} (Data Source)\n\n{doc}\n\n## Example Usage\n\n```terraform\n{usage}\n```\n\n"
+    );
+    schema(&mut text, block);
     text
 }
 

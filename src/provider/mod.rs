@@ -8,6 +8,7 @@ pub mod application;
 pub mod config;
 pub mod convert;
 pub mod planned;
+pub mod scope;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -15,6 +16,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use async_trait::async_trait;
 
 use crate::http::Endpoint;
+use crate::protocol::data_source::DataSource;
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
 use crate::protocol::path::AttributePath;
 use crate::protocol::resource::{self, Resource};
@@ -25,6 +27,9 @@ use crate::translate::Place;
 use crate::{consul, nomad};
 use config::DryRun;
 use planned::{Planned, PlannedScopes};
+use scope::ScopeResource;
+use scope::data_source::ScopeDataSource;
+use scope::kind::Kind;
 
 /// The provider's source, as a configuration names it: in whatever registry is the host's own.
 pub const SOURCE: &str = "oam/oam";
@@ -156,7 +161,22 @@ impl resource::Provider for OamProvider {
 
     fn resources(&self) -> Vec<(&'static str, Arc<dyn Resource>)> {
         let application = application::ApplicationResource::new(Arc::clone(&self.servers));
-        vec![("oam_application", Arc::new(application))]
+        let mut all: Vec<(&'static str, Arc<dyn Resource>)> =
+            vec![("oam_application", Arc::new(application))];
+        for kind in Kind::all() {
+            let scope = ScopeResource::new(kind, Arc::clone(&self.servers));
+            all.push((kind.type_name(), Arc::new(scope)));
+        }
+        all
+    }
+
+    fn data_sources(&self) -> Vec<(&'static str, Arc<dyn DataSource>)> {
+        let scopes = Kind::all().map(|kind| {
+            let scope = ScopeDataSource::new(kind, Arc::clone(&self.servers));
+            let scope: Arc<dyn DataSource> = Arc::new(scope);
+            (kind.type_name(), scope)
+        });
+        scopes.collect()
     }
 
     async fn validate(&self, config: &Value) -> Diagnostics {

@@ -13,7 +13,7 @@ pub const DEFINITION: Definition = Definition {
     kind: "namespace.nomad.oam.dev",
     field: "namespace_scope",
     block: &BLOCK,
-    check: |_, _, _| {},
+    check,
     check_component,
     parse: |_, json| Ok(Box::new(serde_json::from_value::<Namespace>(json)?)),
 };
@@ -50,6 +50,22 @@ struct Namespace {
     // What belongs to the namespace, and not to the jobs in it.
     #[serde(rename = "quota")]
     _quota: Option<String>,
+}
+
+/// Nomad's namespaces have no underscores in their names (`validNamespaceName` in its
+/// `nomad/structs/structs.go`), as other names have.
+fn check(scope: &Node, path: &Path, problems: &mut Vec<Problem>) {
+    if scope
+        .get("namespace")
+        .as_str()
+        .is_some_and(|name| name.contains('_'))
+    {
+        problems.push(Problem::error(
+            path.field("namespace"),
+            "An underscore in a namespace",
+            "Nomad takes only letters, digits and hyphens in the name of a namespace.",
+        ));
+    }
 }
 
 /// A tenant's applications stay with the tenant. No tenant has a hyphen in its name, so that no

@@ -191,6 +191,14 @@ impl Store {
         self.lock(key, expect, intent, None).await
     }
 
+    /// Deletes the record of a scope whose creation has failed before it had made anything.
+    ///
+    /// # Errors
+    /// As of [`Store::remove_scope`].
+    pub async fn discard_scope(&self, held: Held<ScopeRecord>) -> Result<(), StoreError> {
+        self.delete(&held).await
+    }
+
     /// Begins to remove the scope, if it is in this version and nobody uses it. From now on no
     /// application can begin to use it, until an apply has settled it again.
     ///

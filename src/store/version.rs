@@ -22,6 +22,13 @@ impl Version {
     }
 }
 
+impl Version {
+    /// Whether the two are of the same value, whatever became of a lock in between.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.digest == other.digest
+    }
+}
+
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{:016x}", self.index, self.digest)

@@ -16,6 +16,7 @@ mod drift;
 mod dry_run;
 mod faults;
 mod lifecycle;
+mod scopes;
 mod traits;
 mod upgrade;
 mod validation;

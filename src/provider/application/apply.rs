@@ -22,7 +22,7 @@ use crate::protocol::diagnostic::{Diagnostic, Diagnostics, has_error};
 use crate::protocol::path::AttributePath;
 use crate::protocol::resource::{ApplyRequest, ApplyResponse, Context};
 use crate::protocol::value::Value;
-use crate::provider::Clients;
+use crate::provider::{Clients, scope};
 use crate::store::{
     ApplicationKey, Expect, FORMAT, Held, JobRecord, Phase, Record, ScopeKey, Version,
 };
@@ -515,11 +515,25 @@ impl<'a> Work<'a> {
     async fn settle(self, clients: &Clients, held: Held, mut done: Done) -> ApplyResponse {
         let record = self.settled(&done);
         match clients.store.settle(held, record).await {
-            Ok(version) => self.response(Some(version), "settled", done),
+            Ok(version) => {
+                self.tidy(clients).await;
+                self.response(Some(version), "settled", done)
+            }
             Err(error) => {
                 done.diagnostics.push(failure::store(&error));
                 // Nobody knows the version now: the next plan's refresh finds it out.
                 self.response(None, "applying", done)
+            }
+        }
+    }
+
+    /// What a scope that is about another namespace or node pool now has left behind can go with the last
+    /// job in it.
+    async fn tidy(&self, clients: &Clients) {
+        let after = applied_scopes(self.planned);
+        for (id, before) in applied_scopes(self.prior) {
+            if let Some(after) = after.get(&id) {
+                scope::object::tidy(clients, &id, &before, after).await;
             }
         }
     }

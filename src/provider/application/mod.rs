@@ -17,7 +17,7 @@ mod apply;
 mod config;
 mod destroy;
 mod dry_run;
-mod failure;
+pub(super) mod failure;
 mod plan;
 mod private;
 mod purge;

@@ -398,3 +398,15 @@ async fn a_request_that_did_not_arrive_changes_nothing() {
     assert_eq!(phase(&store, &key).await, Some((Phase::Destroying, true)));
     store.close().await;
 }
+
+#[tokio::test]
+async fn a_creation_that_came_to_nothing_leaves_nothing() {
+    let (store, key) = (store("discard"), scope("team"));
+    let held = store
+        .begin_scope(&key, Expect::Absent, properties(1, "one"))
+        .await
+        .unwrap();
+    store.discard_scope(held).await.unwrap();
+    assert_eq!(store.read_scope(&key).await.unwrap(), None);
+    made(&store, &key).await;
+}
