@@ -3,6 +3,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "docs/functions.rs"]
+mod functions;
+#[path = "docs/schemas.rs"]
+mod schemas;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 

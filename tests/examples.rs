@@ -38,10 +38,12 @@ fn workspace(folder: &Path) -> (Workspace, String) {
     std::fs::remove_file(work.folder().join("versions.tf")).unwrap();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        if path.extension().is_some_and(|extension| extension == "tf") {
+        if path.is_file() {
             let content = std::fs::read_to_string(&path).unwrap();
             work.write(path.file_name().unwrap().to_str().unwrap(), &content);
-            text += &content;
+            if path.extension().is_some_and(|extension| extension == "tf") {
+                text += &content;
+            }
         }
     }
     let servers = support::servers();

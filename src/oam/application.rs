@@ -230,7 +230,8 @@ pub static COMPONENT: Block = Block {
     ],
 };
 
-static ENV_FROM: Block = Block {
+/// Where the value of an environment variable comes from.
+pub(super) static ENV_FROM: Block = Block {
     name: "env_from",
     doc: "An environment variable whose value Nomad fetches when the task starts. A change of the \
           value restarts the task.",
@@ -527,6 +528,22 @@ impl ComponentType {
     pub fn from_name(name: &str) -> Option<Self> {
         let at = Self::NAMES.iter().position(|known| *known == name)?;
         Self::ALL.get(at).copied()
+    }
+
+    /// What it is: a sentence in Markdown.
+    pub fn doc(self) -> &'static str {
+        match self {
+            Self::Webservice => "Runs always, and serves ports.",
+            Self::Worker => "Runs always, and needs no ports.",
+            Self::Task => "Runs once.",
+            Self::CronTask => "Runs on a schedule.",
+            Self::Daemon => "Runs always, on every node.",
+            Self::Containerized => "Containers that run always.",
+            Self::Executable => "A program that runs once, without a container.",
+            Self::Vm => "A virtual machine that runs always.",
+            Self::Batch => "Runs once.",
+            Self::System => "Runs always, on every node.",
+        }
     }
 
     /// How long it runs, and where.

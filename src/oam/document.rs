@@ -22,10 +22,10 @@ pub const API_VERSION: &str = "core.oam.dev/v1alpha2";
 pub const API_VERSIONS: [&str; 2] = [API_VERSION, "core.oam.dev/v1beta1"];
 
 /// The fields of a component beside its properties.
-const BESIDE: [&str; 2] = ["type", "target_clusters"];
+pub(super) const BESIDE: [&str; 2] = ["type", "target_clusters"];
 
 /// What describes an application, in a document's `metadata`.
-const METADATA: [&str; 4] = ["name", "tenant", "labels", "annotations"];
+pub(super) const METADATA: [&str; 4] = ["name", "tenant", "labels", "annotations"];
 
 /// The document of an application in its normal form.
 pub fn to_document(node: &Node) -> Value {

@@ -1,5 +1,9 @@
 //! Manifests: the text of a portable document, as users write it, with errors at line and column.
 
+mod names;
+#[cfg(test)]
+mod tests;
+
 use serde_json::Value;
 
 use super::application::COMPONENT;
@@ -37,8 +41,8 @@ impl Manifest {
         Fault {
             location: self.document.location(&pointer),
             place: pointer.to_string(),
-            summary: problem.summary.clone(),
-            detail: problem.detail.clone(),
+            summary: names::in_document(&problem.summary),
+            detail: names::in_document(&problem.detail),
         }
     }
 }
@@ -112,11 +116,11 @@ fn pointer(document: &Value, path: &Path) -> Pointer {
                 return at;
             };
             let items = document["spec"]["scopes"].as_array();
-            let found = items.into_iter().flatten().enumerate().find(|(_, item)| {
+            let found = items.into_iter().flatten().enumerate().filter(|(_, item)| {
                 let reference = &item["scopeRef"];
                 reference["kind"] == definition.kind && reference["name"] == name.as_str()
             });
-            match found {
+            match found.last() {
                 Some((index, scope)) => {
                     let at = at.index(index).key("properties");
                     let rest: Vec<_> = steps.cloned().collect();
@@ -141,11 +145,11 @@ fn component_pointer(component: &Value, at: Pointer, steps: &[Step]) -> Pointer 
             _ => None,
         };
         let items = component["traits"].as_array();
-        let found = items.into_iter().flatten().enumerate().find(|(_, item)| {
+        let found = items.into_iter().flatten().enumerate().filter(|(_, item)| {
             item["type"] == definition.field.oam
                 && label.is_none_or(|(name, label)| item["properties"][name] == label)
         });
-        let Some((index, one)) = found else {
+        let Some((index, one)) = found.last() else {
             return at.key("traits");
         };
         let at = at.key("traits").index(index).key("properties");
@@ -214,8 +218,8 @@ fn index_pointer(at: Pointer, rest: &[Step]) -> Pointer {
     }
 }
 
-/// The item of a list that has this name.
+/// The item of a list that has this name: the last, which is the one too many where there are several.
 fn named<'v>(items: &'v Value, key: &str, name: &str) -> Option<(usize, &'v Value)> {
-    let items = items.as_array()?.iter().enumerate();
-    items.into_iter().find(|(_, item)| item[key] == name)
+    let mut items = items.as_array()?.iter().enumerate();
+    items.rfind(|(_, item)| item[key] == name)
 }

@@ -1,4 +1,4 @@
-//! What Terraform sees: the provider block and the resources, one module each.
+//! What Terraform sees: the provider block, the resources, data sources and functions, one module each.
 //!
 //! This is the only layer that knows both Terraform and everything below it. It turns values into
 //! the model ([`convert`]), asks the pure translator what should be, asks Nomad and the store what
@@ -7,6 +7,8 @@
 pub mod application;
 pub mod config;
 pub mod convert;
+pub mod data;
+pub mod functions;
 pub mod planned;
 pub mod scope;
 
@@ -18,6 +20,7 @@ use async_trait::async_trait;
 use crate::http::Endpoint;
 use crate::protocol::data_source::DataSource;
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
+use crate::protocol::function::Function;
 use crate::protocol::path::AttributePath;
 use crate::protocol::resource::{self, Resource};
 use crate::protocol::schema::Schema;
@@ -176,7 +179,11 @@ impl resource::Provider for OamProvider {
             let scope: Arc<dyn DataSource> = Arc::new(scope);
             (kind.type_name(), scope)
         });
-        scopes.collect()
+        data::all(&self.servers).into_iter().chain(scopes).collect()
+    }
+
+    fn functions(&self) -> Vec<(&'static str, Arc<dyn Function>)> {
+        functions::all()
     }
 
     async fn validate(&self, config: &Value) -> Diagnostics {

@@ -144,8 +144,8 @@ extra: 1
         [
             "1:7 kind: Unknown value \"Aplication\". It must be `Application`. Did you mean \
              `Application`?",
-            "3:9 components[0].name: \"Web\" is not written as it must be. It must match the pattern \
-             `^[a-z0-9-]+$`. A name has lower-case letters, digits and hyphens.",
+            "3:9 components[0].name: \"Web\" is not written as it must be. A name has \
+             lower-case letters, digits and hyphens.",
             "6:5 components[0].properties.port: Missing \"port\". `components[0].properties` needs it.",
             "6:12 components[0].properties.image: Text too long. It can have at most 10 characters. \
              The image to run.",

@@ -17,6 +17,11 @@ pub(super) fn say(error: &ValidationError<'_>, description: Option<&str>) -> (St
             let options: Vec<_> = options.as_array().into_iter().flatten().collect();
             unknown_value(value, &options)
         }
+        // A sentence says more than a pattern.
+        Kind::Pattern { .. } if let Some(description) = description => {
+            let summary = format!("{} is not written as it must be", show(value));
+            return (summary, description.to_owned());
+        }
         Kind::Pattern { pattern } => (
             format!("{} is not written as it must be", show(value)),
             format!("It must match the pattern `{pattern}`."),

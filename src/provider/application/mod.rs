@@ -21,8 +21,8 @@ pub(super) mod failure;
 mod plan;
 mod private;
 mod purge;
-mod read;
-mod schema;
+pub(super) mod read;
+pub(super) mod schema;
 mod upgrade;
 
 use std::sync::Arc;

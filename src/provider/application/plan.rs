@@ -43,6 +43,8 @@ pub async fn plan(servers: &Servers, request: PlanRequest) -> PlanResponse {
         let name = config::name(&response.state).map_or(Value::UNKNOWN, Value::from);
         set(&mut response.state, "name", name);
     }
+    let tenant = config::tenant_of(&config);
+    set(&mut response.state, "tenant", tenant);
     let (applied, diagnostics) = match config::node(&response.state) {
         Ok(node) => scopes_of(servers, clients, &response.state, &node).await,
         Err(diagnostics) => (Value::UNKNOWN, diagnostics),
@@ -206,6 +208,10 @@ fn problems(clients: Option<&Clients>, state: &Value) -> Diagnostics {
 
 /// Another name or tenant is another application.
 fn replaced_by(prior: &Value, planned: &Value) -> Vec<AttributePath> {
+    if planned.get("manifest").is_unknown() {
+        // It will hardly be another application: that would be told in the apply, and nothing done.
+        return Vec::new();
+    }
     let name = (prior.get("name") != planned.get("name")).then(|| match planned.get("manifest") {
         Value::Null => AttributePath::new("name"),
         _ => AttributePath::new("manifest"),

@@ -181,17 +181,9 @@ async fn observe(
             jobs.insert(job_key.clone(), entry);
         }
     }
-    let status = match record.phase {
-        Phase::Settled => "settled",
-        Phase::Applying | Phase::Destroying => "applying",
-    };
     set(&mut state, "id", key.to_string().into());
-    set(
-        &mut state,
-        "revision",
-        Value::from(i64::try_from(record.revision).unwrap_or(i64::MAX)),
-    );
-    set(&mut state, "status", status.into());
+    set(&mut state, "revision", revision(record));
+    set(&mut state, "status", status(record.phase).into());
     set(&mut state, "jobs", Value::Map(jobs));
     set(&mut state, "drift", Value::List(drift));
     let applied = record.applied_scopes.iter();
@@ -218,6 +210,49 @@ async fn failed(
     let (_, latest) = latest.await.map_err(|error| failure::nomad(&error))?;
     let of_this = latest.filter(|it| it.job_version == live.version && it.status == "failed");
     Ok(of_this.map(|deployment| deployment.status_description))
+}
+
+/// What `status` says of a phase.
+pub fn status(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Settled => "settled",
+        Phase::Applying | Phase::Destroying => "applying",
+    }
+}
+
+/// What `revision` says of a record.
+pub fn revision(record: &Record) -> Value {
+    i64::try_from(record.revision).unwrap_or(i64::MAX).into()
+}
+
+/// What `manifest` says of a record.
+pub fn manifest(document: &Json) -> Value {
+    format!("{document:#}\n").into()
+}
+
+/// What `jobs` says of the recorded jobs that are there now.
+///
+/// # Errors
+/// Where Nomad cannot be asked.
+pub async fn jobs(
+    clients: &Clients,
+    key: &ApplicationKey,
+    record: &Record,
+) -> Result<Value, Diagnostics> {
+    let asked = record.jobs.iter().map(|(name, recorded)| async move {
+        let nomad = clients.nomad_of(job_ref(name, recorded).cluster.as_deref())?;
+        let live = nomad.job(&recorded.namespace, &recorded.id).await;
+        let live = live
+            .map_err(|e| failure::nomad(&e))?
+            .filter(|live| purge::is_ours(live, key));
+        let entry =
+            live.map(|live| job(&recorded.id, &recorded.namespace, recorded.version, &live));
+        Ok(entry.map(|entry| (name.clone(), entry)))
+    });
+    let found = try_join_all(asked)
+        .await
+        .map_err(|error: Diagnostic| vec![error])?;
+    Ok(Value::Map(found.into_iter().flatten().collect()))
 }
 
 /// The scopes that a record's document refers to, as its jobs have them.
@@ -255,7 +290,7 @@ fn base(recorded: &Node, before: &Value, ty: &Type) -> Value {
         Value::Null => convert::to_value(recorded, ty),
         _ => {
             let mut state = convert::to_value(&Node::Map(BTreeMap::new()), ty);
-            set(&mut state, "manifest", format!("{document:#}\n").into());
+            set(&mut state, "manifest", manifest(&document));
             for name in ["name", "tenant"] {
                 set(
                     &mut state,

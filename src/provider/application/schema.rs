@@ -24,12 +24,17 @@ pub const COMPUTED: [&str; 6] = [
 pub fn schema() -> Schema {
     let mut block = convert::block(def::application());
     for attribute in &mut block.attributes {
+        // Of a manifest it is what the manifest says.
         if attribute.name == "name" {
-            // Of a manifest it is what the manifest says.
             attribute.mode = Mode::OptionalComputed;
             attribute
                 .description
                 .push_str(" With a `manifest`, the name is there.");
+        } else if attribute.name == "tenant" {
+            attribute.mode = Mode::OptionalComputed;
+            attribute
+                .description
+                .push_str(" With a `manifest`, it may be there instead; this goes before.");
         }
     }
     block.attributes.push(Attribute::new(
@@ -49,23 +54,6 @@ pub fn schema() -> Schema {
 
 fn computed() -> Vec<Attribute> {
     let text = |name, doc| Attribute::new(name, Type::String, Mode::Computed, doc);
-    let job = vec![
-        text("id", "The job's ID."),
-        text("namespace", "The namespace it is in."),
-        text("type", "`service`, `batch` or `system`."),
-        Attribute::new(
-            "version",
-            Type::Number,
-            Mode::Computed,
-            "The version of the job that the last apply made.",
-        ),
-        Attribute::new(
-            "stopped",
-            Type::Bool,
-            Mode::Computed,
-            "Whether somebody has stopped the job; the next apply starts it again.",
-        ),
-    ];
     let difference = vec![
         text("path", "The place in the job, as in Nomad's JSON."),
         text(
@@ -85,19 +73,8 @@ fn computed() -> Vec<Attribute> {
             Mode::Computed,
             "Raised by one with each apply that changes the application.",
         ),
-        text(
-            "status",
-            "`settled`, or `applying` where an apply was interrupted or has failed: \
-             the next one takes it from there.",
-        ),
-        Attribute::nested(
-            "jobs",
-            job,
-            AttributeNesting::Map,
-            Mode::Computed,
-            "The Nomad job of each component, by its name, with `@` and the cluster after it where the \
-             component is in several.",
-        ),
+        status(),
+        jobs(),
         Attribute::nested(
             "drift",
             difference,
@@ -113,6 +90,47 @@ fn computed() -> Vec<Attribute> {
              ID.",
         ),
     ]
+}
+
+/// What has become of the last apply.
+pub fn status() -> Attribute {
+    Attribute::new(
+        "status",
+        Type::String,
+        Mode::Computed,
+        "`settled`, or `applying` where an apply was interrupted or has failed: the next one takes it from \
+         there.",
+    )
+}
+
+/// The jobs of an application.
+pub fn jobs() -> Attribute {
+    let text = |name, doc| Attribute::new(name, Type::String, Mode::Computed, doc);
+    let job = vec![
+        text("id", "The job's ID."),
+        text("namespace", "The namespace it is in."),
+        text("type", "`service`, `batch` or `system`."),
+        Attribute::new(
+            "version",
+            Type::Number,
+            Mode::Computed,
+            "The version of the job that the last apply made.",
+        ),
+        Attribute::new(
+            "stopped",
+            Type::Bool,
+            Mode::Computed,
+            "Whether somebody has stopped the job; the next apply starts it again.",
+        ),
+    ];
+    Attribute::nested(
+        "jobs",
+        job,
+        AttributeNesting::Map,
+        Mode::Computed,
+        "The Nomad job of each component, by its name, with `@` and the cluster after it where the \
+         component is in several.",
+    )
 }
 
 fn timeouts() -> NestedBlock {

@@ -1,0 +1,101 @@
+//! The data sources, one file each.
+
+mod application;
+mod applications;
+mod component_types;
+mod tenant;
+mod trait_types;
+
+use std::sync::Arc;
+
+use super::Servers;
+use crate::oam::{self, form::Form};
+use crate::protocol::data_source::DataSource;
+use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
+use crate::protocol::path::AttributePath;
+use crate::protocol::schema::{Attribute, Block, Mode, Schema};
+use crate::protocol::value::{Type, Value};
+use crate::store::{ApplicationKey, StoreError};
+
+/// Every data source, by its full type name.
+pub fn all(servers: &Arc<Servers>) -> Vec<(&'static str, Arc<dyn DataSource>)> {
+    let on = || Arc::clone(servers);
+    vec![
+        (
+            "oam_application",
+            Arc::new(application::Application::new(on())),
+        ),
+        (
+            "oam_applications",
+            Arc::new(applications::Applications::new(on())),
+        ),
+        (
+            "oam_component_types",
+            Arc::new(component_types::ComponentTypes),
+        ),
+        ("oam_tenant", Arc::new(tenant::Tenant::new(on()))),
+        ("oam_trait_types", Arc::new(trait_types::TraitTypes)),
+    ]
+}
+
+/// A schema of attributes alone.
+fn schema(description: &str, attributes: Vec<Attribute>) -> Schema {
+    let block = Block {
+        attributes,
+        blocks: Vec::new(),
+        description: description.to_owned(),
+    };
+    Schema { version: 0, block }
+}
+
+/// Text that the data source finds out.
+fn text(name: &str, doc: &str) -> Attribute {
+    Attribute::new(name, Type::String, Mode::Computed, doc)
+}
+
+/// Texts that the data source finds out.
+fn texts(name: &str, doc: &str) -> Attribute {
+    Attribute::new(
+        name,
+        Type::List(Box::new(Type::String)),
+        Mode::Computed,
+        doc,
+    )
+}
+
+/// Texts as a list.
+fn list(items: impl IntoIterator<Item = impl Into<String>>) -> Value {
+    Value::List(
+        items
+            .into_iter()
+            .map(|item| Value::String(item.into()))
+            .collect(),
+    )
+}
+
+/// The JSON Schema of a kind, as text.
+fn json_schema(kind: &str) -> Value {
+    oam::schema::of(kind).map_or(Value::Null, |schema| format!("{schema:#}\n").into())
+}
+
+/// An attribute that is not of its form, where it is known.
+fn misformed(config: &Value, name: &'static str, form: &Form) -> Diagnostics {
+    let wrong = config.get(name).as_str().filter(|text| !(form.check)(text));
+    let said = wrong.map(|text| {
+        Diagnostic::error(format!("{text:?} is not {}", form.what), form.how)
+            .at(AttributePath::new(name))
+    });
+    said.into_iter().collect()
+}
+
+/// A record that cannot be read, among others that can.
+fn unreadable(key: &ApplicationKey, error: &StoreError) -> Diagnostic {
+    Diagnostic::warning(
+        format!("The record of the application {key} cannot be read"),
+        format!(
+            "It is left out here. {}: {}",
+            error.summary(),
+            error.detail()
+        ),
+    )
+}
