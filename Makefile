@@ -10,7 +10,7 @@ help:
 	@echo 'make test-opentofu  the acceptance tests again, with OpenTofu'
 	@echo 'make build          the provider for debugging'
 	@echo 'make release        the provider as it ships'
-	@echo 'make docs           write the reference pages and the golden jobs anew'
+	@echo 'make docs           write the pages and the golden jobs anew'
 	@echo 'make fmt lint       format; check the format and every lint'
 	@echo 'make bench          the figures: start, memory, translation, requests'
 

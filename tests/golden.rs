@@ -23,7 +23,9 @@ fn applications_translate_to_the_golden_jobs() {
             std::fs::write(&file, format!("{jobs:#}\n")).unwrap();
             continue;
         }
-        let wanted: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        let wanted = std::fs::read(&file)
+            .unwrap_or_else(|error| panic!("{}: {error}: run `make docs`", file.display()));
+        let wanted: Value = serde_json::from_slice(&wanted).unwrap();
         assert_eq!(jobs, wanted, "{}", file.display());
     }
 }
@@ -36,7 +38,10 @@ fn every_component_type_and_trait_has_a_golden_job() {
         .iter()
         .map(|definition| definition.field.oam);
     for name in types.chain(traits) {
-        assert!(names.iter().any(|case| case == name), "{name}");
+        assert!(
+            names.iter().any(|case| case == name),
+            "tests/golden/{name}.json is missing"
+        );
     }
 }
 

@@ -109,6 +109,16 @@ pub enum Op<'a> {
         /// The session that holds the lock.
         session: &'a str,
     },
+    /// Deletes the key, if it is there.
+    Delete {
+        /// The key.
+        key: &'a str,
+    },
+    /// Deletes all keys under a prefix.
+    DeleteTree {
+        /// The prefix.
+        key: &'a str,
+    },
     /// Deletes the key if its index is this one.
     DeleteCas {
         /// The key.
@@ -382,6 +392,8 @@ fn kv(op: &Op<'_>) -> serde_json::Value {
         } => {
             json!({ "Verb": "unlock", "Key": key, "Value": value(v), "Session": session })
         }
+        Op::Delete { key } => json!({ "Verb": "delete", "Key": key }),
+        Op::DeleteTree { key } => json!({ "Verb": "delete-tree", "Key": key }),
         Op::DeleteCas { key, index } => json!({ "Verb": "delete-cas", "Key": key, "Index": index }),
     }
 }

@@ -530,19 +530,34 @@ impl ComponentType {
         Self::ALL.get(at).copied()
     }
 
-    /// What it is: a sentence in Markdown.
+    /// The name in HCL and in documents.
+    pub fn name(self) -> &'static str {
+        let at = Self::ALL.iter().position(|known| *known == self);
+        at.and_then(|at| Self::NAMES.get(at).copied())
+            .unwrap_or_default()
+    }
+
+    /// Markdown: what it is, and what it needs.
     pub fn doc(self) -> &'static str {
         match self {
-            Self::Webservice => "Runs always, and serves ports.",
-            Self::Worker => "Runs always, and needs no ports.",
-            Self::Task => "Runs once.",
-            Self::CronTask => "Runs on a schedule.",
-            Self::Daemon => "Runs always, on every node.",
-            Self::Containerized => "Containers that run always.",
-            Self::Executable => "A program that runs once, without a container.",
-            Self::Vm => "A virtual machine that runs always.",
-            Self::Batch => "Runs once.",
-            Self::System => "Runs always, on every node.",
+            Self::Webservice => "Runs always and serves ports.",
+            Self::Worker => "Runs always. It needs no ports.",
+            Self::Task => "Runs once, to its end.",
+            Self::CronTask => "Runs on a schedule, to its end each time.",
+            Self::Daemon => "Runs always, once on every node.",
+            Self::Containerized => {
+                "Containers that run always: an `image`, `container` blocks, or both."
+            }
+            Self::Executable => {
+                "A program of the nodes that runs once, to its end: a `command`, with the driver \
+                 `exec` or `raw_exec`."
+            }
+            Self::Vm => {
+                "A virtual machine that runs always, on QEMU, from a disk image that is on the nodes. \
+                 Its ports are those of the machine."
+            }
+            Self::Batch => "Runs once, to its end.",
+            Self::System => "Runs always, once on every node.",
         }
     }
 

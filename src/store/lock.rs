@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
-use tracing::info;
+use tracing::{info, warn};
 
 use super::form::{Recorded, decode, encode, stored};
 use super::scopes::Guards;
@@ -230,16 +230,36 @@ impl Store {
         held: &Held<R>,
         record: &R,
     ) -> Result<Version, StoreError> {
+        self.write_beside(held, record, &[]).await
+    }
+
+    /// As [`Store::write`], with further operations in the same transaction. They are left out where it
+    /// would be too large with them.
+    pub(super) async fn write_beside<R: Recorded>(
+        &self,
+        held: &Held<R>,
+        record: &R,
+        beside: &[Op<'_>],
+    ) -> Result<Version, StoreError> {
         let value = encode(record);
         let version = |index| Version::of(index, &value);
-        self.conclude(held, Outcome::Write(value.clone()))
+        self.conclude(held, Outcome::Write(value.clone()), beside)
             .await
             .map(version)
     }
 
     /// Deletes the record, and the lock with it.
     pub(super) async fn delete<R: Recorded>(&self, held: &Held<R>) -> Result<(), StoreError> {
-        self.conclude(held, Outcome::Delete).await.map(|_| ())
+        self.delete_beside(held, &[]).await
+    }
+
+    /// As [`Store::delete`], with further operations in the same transaction.
+    pub(super) async fn delete_beside<R: Recorded>(
+        &self,
+        held: &Held<R>,
+        beside: &[Op<'_>],
+    ) -> Result<(), StoreError> {
+        self.conclude(held, Outcome::Delete, beside).await.map(|_| ())
     }
 
     /// Ends an operation. Gives the record's new index.
@@ -247,13 +267,14 @@ impl Store {
         &self,
         held: &Held<R>,
         outcome: Outcome,
+        beside: &[Op<'_>],
     ) -> Result<u64, StoreError> {
         let consul = &self.inner.consul;
         let (key, session) = (held.path.as_str(), held.session.id.as_str());
         let (mut index, mut locked) = (held.index, true);
         // The second round is for a lock that expired. A third: it expired just in between.
         for _ in 0..3 {
-            let ops = match (&outcome, locked) {
+            let mut ops = match (&outcome, locked) {
                 (Outcome::Write(value), true) => {
                     vec![
                         Op::CheckIndex { key, index },
@@ -274,7 +295,14 @@ impl Store {
                 (Outcome::Delete, false) => vec![Op::DeleteCas { key, index }],
             };
             fits(held.key.clone().into(), &ops)?;
+            let own = ops.len();
+            ops.extend_from_slice(beside);
+            if fits(held.key.clone().into(), &ops).is_err() {
+                warn!(key, "the record leaves no room for its revision");
+                ops.truncate(own);
+            }
             let lost_answer = match consul.txn(&ops).await {
+                // What is written in one transaction has one index.
                 Ok(entries) => return Ok(entries.last().map_or(0, |entry| entry.modify_index)),
                 Err(TxnError::Refused(_)) => None,
                 Err(TxnError::Http(error)) if error.may_have_been_done() => Some(error),

@@ -53,6 +53,7 @@ mod error;
 mod form;
 mod lock;
 mod record;
+mod revisions;
 mod scope;
 mod scopes;
 mod session;
@@ -62,6 +63,7 @@ pub use error::{Key, StoreError};
 pub use form::{FORMAT, Operation, Phase, Stored};
 pub use lock::Held;
 pub use record::{ApplicationKey, DEFAULT_TENANT, JobRecord, Record};
+pub use revisions::{KEPT, MOST_KEPT, Revision};
 pub use scope::{ScopeKey, ScopeKind, ScopeRecord};
 pub use scopes::{MOST_SCOPES, Removal};
 pub use version::Version;
@@ -73,7 +75,7 @@ use std::time::Duration;
 use self::form::{Recorded, stored};
 use self::scopes::Guards;
 use self::session::Sessions;
-use crate::consul::{self, Entry};
+use crate::consul::{self, Entry, Op};
 use crate::http::SettingsError;
 
 /// Largest transaction that Consul takes unless configured otherwise, in bytes of its JSON form, in
@@ -101,6 +103,7 @@ pub enum Expect {
 pub struct Store {
     inner: Arc<Inner>,
     lock_wait: Duration,
+    revisions: u64,
 }
 
 #[derive(Debug)]
@@ -142,6 +145,7 @@ impl Store {
         Ok(Self {
             inner: Arc::new(inner),
             lock_wait: LOCK_WAIT,
+            revisions: revisions::KEPT,
         })
     }
 
@@ -274,12 +278,14 @@ impl Store {
         self.write(&held, &record).await
     }
 
-    /// Deletes the record.
+    /// Deletes the record and the revisions.
     ///
     /// # Errors
     /// [`StoreError::Lost`], [`StoreError::Consul`]. The intent stays then.
     pub async fn remove(&self, held: Held) -> Result<(), StoreError> {
-        self.delete(&held).await
+        let revisions = self.revisions_of(held.key());
+        let beside = [Op::DeleteTree { key: &revisions }];
+        self.delete_beside(&held, &beside).await
     }
 
     /// Ends the Consul session, if there is one. Locks still held are given back by that.

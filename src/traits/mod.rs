@@ -2,7 +2,8 @@
 //! checks and its translation; [`ALL`] lists them.
 //!
 //! To add a trait, write such a file and add its `DEFINITION` to [`ALL`]. The HCL schema, the
-//! reference page, the generic checks and the portable document follow from the definition.
+//! reference page, the generic checks and the portable document follow from the definition:
+//! `docs/contributing/adding-a-trait.md` goes through it.
 
 pub mod affinity;
 pub mod ingress;

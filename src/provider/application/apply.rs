@@ -514,7 +514,7 @@ impl<'a> Work<'a> {
 
     async fn settle(self, clients: &Clients, held: Held, mut done: Done) -> ApplyResponse {
         let record = self.settled(&done);
-        match clients.store.settle(held, record).await {
+        match clients.store.settle_revision(held, record).await {
             Ok(version) => {
                 self.tidy(clients).await;
                 self.response(Some(version), "settled", done)
