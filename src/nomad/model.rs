@@ -125,6 +125,23 @@ pub struct Deployment {
     pub modify_index: u64,
 }
 
+impl Deployment {
+    /// Whether its canaries are healthy and nothing more happens until somebody promotes them.
+    pub fn awaits_promotion(&self) -> bool {
+        let groups = self.task_groups.values();
+        let waiting = |group: &&Group| group.desired_canaries > 0 && !group.promoted;
+        let mut canaries = groups.clone().filter(waiting).peekable();
+        self.status == "running"
+            && canaries.peek().is_some()
+            // With several groups Nomad promotes all of them, or none.
+            && !groups.clone().filter(waiting).all(|group| group.auto_promote)
+            && canaries.all(|group| group.healthy_allocs >= group.desired_canaries)
+            && groups
+                .filter(|group| !waiting(group))
+                .all(|group| group.healthy_allocs >= group.desired_total)
+    }
+}
+
 /// The progress of one task group in a deployment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -137,6 +154,12 @@ pub struct Group {
     pub healthy_allocs: i64,
     /// How many were found unhealthy.
     pub unhealthy_allocs: i64,
+    /// How many canaries there shall be before anything of the old version goes.
+    pub desired_canaries: i64,
+    /// Whether the canaries were promoted, and the rest follows.
+    pub promoted: bool,
+    /// Whether Nomad promotes them by itself once they are healthy.
+    pub auto_promote: bool,
 }
 
 /// An allocation, as lists show it.

@@ -5,7 +5,7 @@
 //!
 //! | job | healthy when |
 //! |---|---|
-//! | service, system | the deployment of the job's version is successful |
+//! | service, system | the deployment of the job's version is successful, or its canaries are healthy and somebody has to promote them |
 //! | the same, where there is no deployment (count 0; a system job of a Nomad before 1.11; one that was lost) | every allocation of the version runs |
 //! | batch, sysbatch | the scheduler has taken it; what could not be placed waits for room |
 //! | periodic, parameterized | it is registered |
@@ -66,6 +66,8 @@ pub struct Healthy {
     pub job_modify_index: u64,
     /// What could not be placed (yet), for jobs that are accepted all the same.
     pub unplaced: Vec<Placement>,
+    /// The deployment whose canaries are healthy, where it goes on only when somebody promotes it.
+    pub to_promote: Option<String>,
 }
 
 /// A job that did not become healthy.
@@ -92,8 +94,13 @@ pub enum Reason {
     TimedOut,
     /// The scheduler gave up on the job, with its description of why.
     Evaluation(String),
-    /// The deployment failed, with Nomad's description of why.
-    Deployment(String),
+    /// The deployment of this version of the job failed.
+    Deployment {
+        /// The job's version. Nomad may have gone back to another by now.
+        version: u64,
+        /// Nomad's description of why.
+        description: String,
+    },
     /// The job's deployment had failed before this watch, and its allocations do not all run. Nomad
     /// starts nothing new for this version.
     Stuck,
@@ -143,6 +150,10 @@ pub async fn until_healthy(
         Some(Err(reason)) => {
             let known = match reason {
                 Reason::Request(_) | Reason::Replaced => None,
+                Reason::Deployment { version, .. } => {
+                    let known = diagnose_version(client, namespace, job, Some(version));
+                    cancel.run_until_cancelled(known).await
+                }
                 _ => {
                     cancel
                         .run_until_cancelled(diagnose(client, namespace, job))
@@ -160,9 +171,21 @@ pub async fn until_healthy(
 /// # Errors
 /// As of [`crate::http::Client::send`].
 pub async fn diagnose(client: &Client, namespace: &str, job: &str) -> Result<Diagnosis, Error> {
+    diagnose_version(client, namespace, job, None).await
+}
+
+/// As [`diagnose`], of a version that need not be the newest: a deployment that failed may have been
+/// followed by the version of before.
+async fn diagnose_version(
+    client: &Client,
+    namespace: &str,
+    job: &str,
+    version: Option<u64>,
+) -> Result<Diagnosis, Error> {
     let evaluations = client.evaluations(namespace, job);
     let allocations = client.allocations(namespace, job, Wait::NONE);
-    let (evaluations, (_, allocations)) = tokio::try_join!(evaluations, allocations)?;
+    let (evaluations, (_, mut allocations)) = tokio::try_join!(evaluations, allocations)?;
+    allocations.retain(|allocation| version.is_none_or(|it| allocation.job_version == it));
     Ok(Diagnosis::of(&evaluations, &allocations))
 }
 
@@ -176,6 +199,8 @@ struct Watch<'a, P> {
 /// How a deployment ended.
 enum Ended {
     Successful,
+    /// It has not, but its canaries are healthy and wait for somebody.
+    ToPromote,
     /// It is not of the job's version, or there is none.
     NoneOfThis,
     /// It had failed before.
@@ -206,6 +231,7 @@ impl<P: Fn(Progress) + Send + Sync> Watch<'_, P> {
                 version: live.version,
                 job_modify_index: live.job_modify_index,
                 unplaced,
+                to_promote: None,
             })
         };
         if matches!(live.kind.as_str(), "batch" | "sysbatch") {
@@ -226,6 +252,13 @@ impl<P: Fn(Progress) + Send + Sync> Watch<'_, P> {
                     match self.deployed(&live, began, index, deployment).await? {
                         Ended::Successful if live.kind == "system" => return healthy(unplaced),
                         Ended::Successful => return healthy(Vec::new()),
+                        Ended::ToPromote => {
+                            let to_promote = Some(id);
+                            return healthy(unplaced).map(|healthy| Healthy {
+                                to_promote,
+                                ..healthy
+                            });
+                        }
                         Ended::NoneOfThis => (Reason::Allocations, Some(id)),
                         Ended::FailedBefore => (Reason::Stuck, Some(id)),
                     }
@@ -316,7 +349,13 @@ impl<P: Fn(Progress) + Send + Sync> Watch<'_, P> {
                 }
                 // By a newer version, or because the job was stopped.
                 "cancelled" => return Err(Reason::Replaced),
-                "failed" => return Err(Reason::Deployment(deployment.status_description)),
+                "failed" => {
+                    return Err(Reason::Deployment {
+                        version: live.version,
+                        description: deployment.status_description,
+                    });
+                }
+                _ if deployment.awaits_promotion() => return Ok(Ended::ToPromote),
                 _ => {}
             }
             let now = deploying(&deployment);
@@ -478,7 +517,7 @@ impl Failure {
             Reason::Cancelled => format!("Waiting for the job {job} was interrupted"),
             Reason::TimedOut => format!("The job {job} did not become healthy in time"),
             Reason::Evaluation(_) => format!("Nomad could not schedule the job {job}"),
-            Reason::Deployment(_) => format!("The job {job} did not become healthy"),
+            Reason::Deployment { .. } => format!("The job {job} did not become healthy"),
             Reason::Stuck | Reason::Allocations => format!("The job {job} does not run"),
             Reason::Replaced => format!("The job {job} was changed by somebody else"),
         }
@@ -503,7 +542,7 @@ impl Failure {
             }
             Reason::TimedOut => "Nomad goes on trying.".to_owned(),
             Reason::Evaluation(description) => format!("The scheduler says: {description}."),
-            Reason::Deployment(description) => {
+            Reason::Deployment { description, .. } => {
                 format!("Nomad says of its deployment: {description}.")
             }
             Reason::Stuck => format!(

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::{Definition, Trait};
 use crate::nomad::job::Update;
+use crate::oam::application::Life;
 use crate::oam::def::{Block, Field, Kind};
 use crate::oam::{ComponentType, Node, Path, Problem, form, units};
 use crate::translate::{Draft, Inverse};
@@ -46,8 +47,8 @@ static BLOCK: Block = Block {
             kind: Kind::Enum(&["rolling", "canary", "blue-green"]),
             required: false,
             doc: "`rolling` (the default): instances are replaced, some at once. `canary`: some of the \
-                  new version run beside the old ones, until they are promoted. `blue-green`: as many \
-                  of the new version as of the old.",
+                  new version run beside the old ones, until they are promoted; of what runs on every \
+                  node, instead of them. `blue-green`: as many of the new version as of the old.",
         },
         Field {
             name: "max_parallel",
@@ -68,7 +69,8 @@ static BLOCK: Block = Block {
             },
             required: false,
             doc: "How many canaries; `1` with the strategy `canary` otherwise, and with `blue-green` as \
-                  many as there are instances.",
+                  many as there are instances. Of what runs on every node, the share of the nodes in \
+                  percent, but at least one.",
         },
         Field {
             name: "auto_promote",
@@ -155,7 +157,36 @@ fn check(component: &Node, path: &Path, problems: &mut Vec<Problem>) {
             }
         }
     }
+    let kind = component.get("type").as_str();
+    let kind = kind.and_then(ComponentType::from_name);
+    if kind.is_some_and(|kind| kind.life() == Life::EveryNode) {
+        on_every_node(update, path, problems);
+    }
     deadlines(update, path, problems);
+}
+
+/// Nomad runs one instance on each node, and takes the number of canaries for a percentage
+/// (<https://developer.hashicorp.com/nomad/docs/job-specification/update#canary>).
+fn on_every_node(update: &Node, path: &Path, problems: &mut Vec<Problem>) {
+    if update.get("strategy").as_str() == Some("blue-green") {
+        problems.push(Problem::error(
+            path.field("strategy"),
+            "No room for both on a node",
+            "What runs on every node has one instance on each, so the new version cannot stand beside \
+             the old one. Set the strategy `canary` with `canary = 100` to have it wait everywhere to \
+             be promoted, or `rolling`.",
+        ));
+    }
+    if let Some(share @ 101..) = update.get("canary").as_i64() {
+        problems.push(Problem::error(
+            path.field("canary"),
+            "More than all nodes",
+            format!(
+                "Of what runs on every node, `canary` is the share of the nodes in percent, and {share} \
+                 is more than 100."
+            ),
+        ));
+    }
 }
 
 /// Each of these spans must be shorter than the next.

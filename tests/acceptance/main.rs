@@ -8,6 +8,7 @@
 mod support;
 
 mod applies;
+mod clusters;
 mod components;
 mod configuration;
 mod data_sources;

@@ -16,6 +16,29 @@ struct Mistake {
 const MISTAKES: &[Mistake] = &[
     Mistake {
         components: r#"component "web" {
+            type  = "daemon"
+            image = "a:1"
+            update_strategy {
+              strategy = "blue-green"
+            }
+        }"#,
+        says: &["one instance on each", "canary = 100"],
+        at: "strategy",
+    },
+    Mistake {
+        components: r#"component "web" {
+            type  = "daemon"
+            image = "a:1"
+            update_strategy {
+              strategy = "canary"
+              canary   = 101
+            }
+        }"#,
+        says: &["percent", "101"],
+        at: "canary",
+    },
+    Mistake {
+        components: r#"component "web" {
             type    = "webservise"
             image   = "a:1"
             port "http" { port = 80 }

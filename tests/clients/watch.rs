@@ -120,6 +120,109 @@ async fn a_service_becomes_healthy() {
     assert_eq!(found, none);
 }
 
+/// Two instances, of which an update changes none before one canary of the new version is promoted.
+fn canaried(id: &str) -> Value {
+    let mut job = job(id, "service", SLEEP);
+    job["TaskGroups"][0]["Count"] = json!(2);
+    job["Update"]["Canary"] = json!(1);
+    job
+}
+
+fn script(job: &mut Value, script: &str) {
+    job["TaskGroups"][0]["Tasks"][0]["Config"]["args"][1] = json!(script);
+}
+
+/// The versions of the job that run, oldest first.
+async fn running_versions(client: &Client, id: &str) -> Vec<u64> {
+    let (_, all) = client.allocations("default", id, Wait::NONE).await.unwrap();
+    let running = all.iter().filter(|it| it.desired_status == "run");
+    let mut versions: Vec<_> = running.map(|it| it.job_version).collect();
+    versions.sort_unstable();
+    versions
+}
+
+#[tokio::test]
+async fn healthy_canaries_end_the_watch() {
+    let client = client(servers());
+    let mut job = canaried("w-canary");
+    // There is nothing for the first version to stand beside.
+    let first = run(&client, &job).await.result.unwrap();
+    assert_eq!(first.to_promote, None);
+
+    script(&mut job, "exec sleep 200000");
+    let waiting = run(&client, &job).await.result.unwrap();
+    let deployment = waiting.to_promote.clone().expect("it waits for promotion");
+    assert_eq!(waiting.version, 1);
+    assert_eq!(running_versions(&client, "w-canary").await, [0, 0, 1]);
+    for registered in [None, Some(register(&client, &job).await)] {
+        let again = watch(&client, "w-canary", registered.as_ref()).await;
+        assert_eq!(again.result.unwrap(), waiting);
+    }
+
+    servers().nomad.put(
+        &format!("/v1/deployment/promote/{deployment}"),
+        &json!({ "DeploymentID": deployment, "All": true }),
+    );
+    let promoted = watch(&client, "w-canary", None).await.result.unwrap();
+    assert_eq!(
+        promoted,
+        Healthy {
+            to_promote: None,
+            ..waiting
+        }
+    );
+    assert_eq!(running_versions(&client, "w-canary").await, [1, 1]);
+}
+
+/// Each takes the place of the instance on its node, and their number is a percentage.
+#[tokio::test]
+async fn canaries_of_a_system_job_end_the_watch() {
+    let client = client(servers());
+    let mut job = job("w-canary-system", "system", SLEEP);
+    job["Update"] = json!({
+        "Canary": 1, "MinHealthyTime": SECOND / 10, "HealthyDeadline": 4 * SECOND, "ProgressDeadline": 5 * SECOND,
+    });
+    let first = run(&client, &job).await.result.unwrap();
+    assert_eq!(first.to_promote, None);
+    script(&mut job, "exec sleep 200000");
+    let waiting = run(&client, &job).await.result.unwrap();
+    let deployment = waiting.to_promote.expect("it waits for promotion");
+    servers().nomad.put(
+        &format!("/v1/deployment/promote/{deployment}"),
+        &json!({ "DeploymentID": deployment, "All": true }),
+    );
+    let promoted = watch(&client, "w-canary-system", None).await.result;
+    assert_eq!(promoted.unwrap().to_promote, None);
+    assert_eq!(running_versions(&client, "w-canary-system").await, [1]);
+}
+
+#[tokio::test]
+async fn canaries_that_nomad_promotes_are_not_waited_for_by_anybody() {
+    let client = client(servers());
+    let mut job = canaried("w-promoted");
+    job["Update"]["AutoPromote"] = json!(true);
+    run(&client, &job).await.result.unwrap();
+    script(&mut job, "exec sleep 200000");
+    let healthy = run(&client, &job).await.result.unwrap();
+    assert_eq!((healthy.version, healthy.to_promote), (1, None));
+    assert_eq!(running_versions(&client, "w-promoted").await, [1, 1]);
+}
+
+#[tokio::test]
+async fn a_canary_that_fails_is_told_though_nomad_goes_back() {
+    let client = client(servers());
+    let mut job = canaried("w-reverted");
+    job["Update"]["AutoRevert"] = json!(true);
+    run(&client, &job).await.result.unwrap();
+    script(&mut job, "exit 3");
+    let failure = run(&client, &job).await.failure();
+    assert!(
+        matches!(failure.reason, Reason::Deployment { version: 1, .. }),
+        "{failure:?}"
+    );
+    assert_told(&failure, &["rolling back to job version 0", "Exit Code: 3"]);
+}
+
 #[tokio::test]
 async fn few_requests_are_made() {
     let client = client(servers());
@@ -220,7 +323,7 @@ async fn a_task_that_cannot_start_is_told() {
     assert!(trouble, "{:?}", watched.progress);
     let failure = watched.failure();
     assert!(
-        matches!(failure.reason, Reason::Deployment(_)),
+        matches!(failure.reason, Reason::Deployment { .. }),
         "{failure:?}"
     );
     let task = &failure.diagnosis.tasks[0];
@@ -256,7 +359,7 @@ async fn a_task_that_cannot_start_is_told() {
         .unwrap();
     let failure = run(&client, &job).await.failure();
     assert!(
-        matches!(failure.reason, Reason::Deployment(_)),
+        matches!(failure.reason, Reason::Deployment { .. }),
         "{failure:?}"
     );
 
@@ -264,7 +367,7 @@ async fn a_task_that_cannot_start_is_told() {
     job["Meta"] = json!({ "changed": "yes" });
     let failure = run(&client, &job).await.failure();
     assert!(
-        matches!(failure.reason, Reason::Deployment(_)),
+        matches!(failure.reason, Reason::Deployment { .. }),
         "{failure:?}"
     );
 }
@@ -291,7 +394,7 @@ async fn a_check_that_never_passes_is_told() {
     let job = checked("w-check");
     let failure = run(&client, &job).await.failure();
     assert!(
-        matches!(failure.reason, Reason::Deployment(_)),
+        matches!(failure.reason, Reason::Deployment { .. }),
         "{failure:?}"
     );
     assert_told(

@@ -237,8 +237,11 @@ fn affinity(prefers: bool) -> impl Strategy<Value = Value> {
     )
 }
 
-fn update_strategy() -> impl Strategy<Value = Value> {
-    let strategy = maybe(vec!["rolling", "canary", "blue-green"]);
+fn update_strategy(everywhere: bool) -> impl Strategy<Value = Value> {
+    let strategy = match everywhere {
+        true => maybe(vec!["rolling", "canary"]).boxed(),
+        false => maybe(vec!["rolling", "canary", "blue-green"]).boxed(),
+    };
     let numbers = (option::of(1..4_u64), option::of(1..3_u64));
     let flags = (option::of(any::<bool>()), option::of(any::<bool>()));
     let health = maybe(vec!["checks", "task_states", "manual"]);
@@ -407,7 +410,7 @@ fn of_type(kind: &'static str, mesh: bool) -> impl Strategy<Value = Value> {
         volumes().boxed(),
         option::of(secrets().boxed()),
         option::of(affinity(life != Life::EveryNode).boxed()),
-        option::of(update_strategy().boxed()),
+        option::of(update_strategy(life == Life::EveryNode).boxed()),
         option::of(migration().boxed()),
         option::of(service_discovery().boxed()),
     );

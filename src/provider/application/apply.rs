@@ -19,6 +19,7 @@ use crate::nomad::watch::{self, Healthy};
 use crate::nomad::{self, Enforce, Registered};
 use crate::oam::{self, Node};
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics, has_error};
+use crate::protocol::path::AttributePath;
 use crate::protocol::resource::{ApplyRequest, ApplyResponse, Context};
 use crate::protocol::value::Value;
 use crate::provider::{Clients, scope};
@@ -404,6 +405,15 @@ impl<'a> Work<'a> {
         }
     }
 
+    /// What says that a deployment waits to be promoted.
+    fn strategy(&self, key: &str) -> AttributePath {
+        let path = plan::path(self.planned, key);
+        match self.planned.get("manifest") {
+            Value::Null => path.attribute("update_strategy").attribute("strategy"),
+            _ => path,
+        }
+    }
+
     /// Writes one job. One that should not be there and is this component's all the same was left
     /// by an apply that was interrupted, or by somebody who has deleted the record.
     async fn register(
@@ -457,9 +467,16 @@ impl<'a> Work<'a> {
                 .then(|| self.wait_for(clients, &cx.cancel, translation, registered))
         });
         let results = join_all(waits).await;
-        for (key, result) in results {
+        for (translation, result) in results {
+            let key = translation.key();
             match result {
-                Ok(healthy) => drop(done.healthy.insert(key, healthy)),
+                Ok(healthy) => {
+                    if let Some(deployment) = &healthy.to_promote {
+                        let warning = failure::to_promote(&translation.job, deployment);
+                        done.diagnostics.push(warning.at(self.strategy(&key)));
+                    }
+                    done.healthy.insert(key, healthy);
+                }
                 Err(diagnostic) => done
                     .diagnostics
                     .push(diagnostic.at(plan::path(self.planned, &key))),
@@ -467,18 +484,18 @@ impl<'a> Work<'a> {
         }
     }
 
-    async fn wait_for(
+    async fn wait_for<'t>(
         &self,
         clients: &Clients,
         cancel: &CancellationToken,
-        translation: &Translation,
+        translation: &'t Translation,
         registered: Option<&Registered>,
-    ) -> (String, Result<Healthy, Diagnostic>) {
+    ) -> (&'t Translation, Result<Healthy, Diagnostic>) {
         let job = &translation.job;
         let namespace = &job.namespace;
         let nomad = match clients.nomad_of(translation.cluster.as_deref()) {
             Ok(nomad) => nomad,
-            Err(diagnostic) => return (translation.key(), Err(diagnostic)),
+            Err(diagnostic) => return (translation, Err(diagnostic)),
         };
         let progress = |progress: watch::Progress| {
             tracing::info!(job = job.id, "{progress}");
@@ -492,7 +509,7 @@ impl<'a> Work<'a> {
             Ok(result) => result,
             Err(_) => Err(too_late(nomad, namespace, &job.id).await),
         };
-        (translation.key(), result)
+        (translation, result)
     }
 
     async fn settle(self, clients: &Clients, held: Held, mut done: Done) -> ApplyResponse {

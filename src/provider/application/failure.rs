@@ -1,6 +1,7 @@
 //! Errors of the layers below, as diagnostics.
 
 use crate::http;
+use crate::nomad::job::Job;
 use crate::nomad::watch;
 use crate::oam::Problem;
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
@@ -128,6 +129,25 @@ pub fn still_stopping(id: &str) -> Diagnostic {
         format!("Tasks of the job {id} are still stopping"),
         "The time to wait for them (see the `timeouts` block) is over. The job is purged, and Nomad \
          goes on stopping its tasks.",
+    )
+}
+
+/// A deployment that goes on only when somebody says so.
+pub fn to_promote(job: &Job, deployment: &str) -> Diagnostic {
+    let id = &job.id;
+    let region = job.region.as_deref();
+    let region = region
+        .map(|region| format!("-region {region} "))
+        .unwrap_or_default();
+    let namespace = &job.namespace;
+    Diagnostic::warning(
+        format!("The deployment of the job {id} waits to be promoted"),
+        format!(
+            "Its canaries are healthy, and run beside the instances of before. To let the new version \
+             take over, run `nomad deployment promote {region}-namespace {namespace} {deployment}`; to \
+             take it away again, change the application back and apply. With `auto_promote = true` in \
+             its `update_strategy` a component needs neither."
+        ),
     )
 }
 

@@ -10,7 +10,8 @@ use super::apply::job_ref;
 use super::config;
 use super::private::{Private, Seen};
 use super::{failure, purge};
-use crate::nomad::LiveJob;
+use crate::nomad::job::Job;
+use crate::nomad::{self, LiveJob, Wait};
 use crate::oam::{self, Node, Problem, def};
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
 use crate::protocol::resource::{ReadRequest, ReadResponse};
@@ -106,13 +107,20 @@ async fn observe(
     let target = config::target(clients, key.tenant());
     let translations = translate::translate(&application, &target);
 
+    let settled = record.phase == Phase::Settled;
     let live = translations.iter().map(|translation| async {
         let job = &translation.job;
         let nomad = clients.nomad_of(translation.cluster.as_deref())?;
         let live = nomad.job(&job.namespace, &job.id).await;
-        live.map_err(|e| failure::nomad(&e))
+        let live = live.map_err(|e| failure::nomad(&e))?;
+        let failed = match &live {
+            Some(live) if settled && has_canaries(job) => failed(nomad, job, live).await?,
+            _ => None,
+        };
+        Ok((live, failed))
     });
     let live = try_join_all(live).await.map_err(|error| vec![error])?;
+    let (live, failed): (Vec<_>, Vec<_>) = live.into_iter().unzip();
 
     let mut state = base(&recorded, before, ty);
     let mut private = Private {
@@ -122,7 +130,7 @@ async fn observe(
     let mut jobs = BTreeMap::new();
     let mut drift = Vec::new();
     let applied = |key: &str| record.jobs.get(key).and_then(|job| job.version);
-    for (translation, found) in translations.iter().zip(&live) {
+    for ((translation, found), failed) in translations.iter().zip(&live).zip(failed) {
         let job_key = translation.key();
         let Some(found) = found else {
             tracing::info!(job = translation.job.id, "the job is gone");
@@ -136,7 +144,15 @@ async fn observe(
             }
             continue;
         };
-        let drifted = compare(translation, found, ty, &mut state, &mut drift);
+        let mut drifted = compare(translation, found, ty, &mut state, &mut drift);
+        if let Some(why) = failed {
+            drifted = true;
+            drift.push(Value::from([
+                ("path", format!("{}/Deployment", translation.job.id).into()),
+                ("recorded", text(&"successful".into())),
+                ("live", text(&format!("failed: {why}").into())),
+            ]));
+        }
         let seen = Seen {
             index: found.job_modify_index,
             drifted,
@@ -174,6 +190,26 @@ async fn observe(
     let applied = applied.map(|(id, properties)| (id.clone(), text(properties)));
     set(&mut state, "applied_scopes", Value::Map(applied.collect()));
     Ok((state, private))
+}
+
+/// Whether a deployment of the job may go on after the apply that began it.
+fn has_canaries(job: &Job) -> bool {
+    let groups = job.task_groups.iter();
+    let mut updates = groups.filter_map(|group| group.update.as_ref());
+    updates.any(|update| update.canary.is_some_and(|canaries| canaries > 0))
+}
+
+/// Why the deployment of a job's version has failed, if it has: the job is as it should be then, and what
+/// runs is the version before.
+async fn failed(
+    nomad: &nomad::Client,
+    job: &Job,
+    live: &LiveJob,
+) -> Result<Option<String>, Diagnostic> {
+    let latest = nomad.latest_deployment(&job.namespace, &job.id, Wait::NONE);
+    let (_, latest) = latest.await.map_err(|error| failure::nomad(&error))?;
+    let of_this = latest.filter(|it| it.job_version == live.version && it.status == "failed");
+    Ok(of_this.map(|deployment| deployment.status_description))
 }
 
 /// What `status` says of a phase.
