@@ -31,7 +31,10 @@ fn a_key_prefix_keeps_records_apart() {
     work.apply();
     assert_eq!(
         servers.consul.keys("teams/blue/"),
-        ["teams/blue/applications/default/prefixed"]
+        [
+            "teams/blue/applications/default/prefixed",
+            "teams/blue/revisions/default/prefixed/0000000001",
+        ]
     );
     assert_eq!(servers.consul.record("oam", "default", "prefixed"), None);
     work.destroy();
