@@ -16,6 +16,7 @@ use async_trait::async_trait;
 
 use crate::http::Endpoint;
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
+use crate::protocol::list_resource::ListResource;
 use crate::protocol::path::AttributePath;
 use crate::protocol::resource::{self, Resource};
 use crate::protocol::schema::Schema;
@@ -107,6 +108,12 @@ impl Servers {
         }
     }
 
+    /// Whether no value of the provider block that has come is still unknown.
+    fn are_known(&self) -> bool {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        !matches!(*state, State::Unknown)
+    }
+
     /// The clients, for work that cannot do without.
     ///
     /// # Errors
@@ -159,6 +166,11 @@ impl resource::Provider for OamProvider {
         vec![("oam_application", Arc::new(application))]
     }
 
+    fn list_resources(&self) -> Vec<(&'static str, Arc<dyn ListResource>)> {
+        let applications = application::ApplicationList::new(Arc::clone(&self.servers));
+        vec![("oam_application", Arc::new(applications))]
+    }
+
     async fn validate(&self, config: &Value) -> Diagnostics {
         // The environment of a validation need not be that of the apply.
         config::read(config, &|_| None).err().unwrap_or_default()
@@ -203,6 +215,10 @@ impl resource::Provider for OamProvider {
             dry_run: config.dry_run,
         })));
         Vec::new()
+    }
+
+    fn is_config_known(&self) -> bool {
+        self.servers.are_known()
     }
 
     async fn shutdown(&self) {
