@@ -1,4 +1,5 @@
 //! The provider as a process of its own, spoken to as Terraform does.
+#![allow(dead_code, clippy::unwrap_used, clippy::panic)]
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};

@@ -196,7 +196,7 @@ impl Resource for Thing {
         }
         let old: serde_json::Value = serde_json::from_slice(&request.state)
             .map_err(|_| vec![Diagnostic::error("Bad", "")])?;
-        let name = old["title"].as_str().expect("a title");
+        let name = old["title"].as_str().unwrap();
         let state = Value::from([("name", name.into()), ("secret", "hush".into())]);
         Ok(Some((state, request.private.clone())))
     }
