@@ -237,7 +237,7 @@ impl Host {
 
     async fn move_job(&mut self, state: &Json) -> Result<Object, String> {
         let request = wire::move_resource_state::Request {
-            source_provider_address: "registry.terraform.io/hashicorp/nomad".to_owned(),
+            source_provider_address: "example.com/hashicorp/nomad".to_owned(),
             source_type_name: "nomad_job".to_owned(),
             source_state: Some(wire::RawState {
                 json: state.to_string().into_bytes(),
@@ -586,6 +586,40 @@ async fn no_job_is_taken_from_another_application() {
     for id in ["taken-web", "turned-web"] {
         servers.nomad.stop("default", id, true);
     }
+}
+
+#[tokio::test]
+async fn an_adoption_that_fails_half_way_goes_on() {
+    let servers = servers();
+    let mut host = Host::new(servers, "wire-half").await;
+    servers.nomad.register(&job("half-web", &json!({})));
+    let moved = host.move_job(&json!({ "id": "half-web" })).await.unwrap();
+    let mut broken = worker("half");
+    broken["component"]["web"]["command"] = json!(["/bin/false"]);
+    broken["timeouts"] = json!({ "create": "5s" });
+    let config = host.config(&broken);
+    let plan = host.plan(&moved, &config).await;
+    let (failed, said) = host.apply_plan(&moved, &config, plan).await;
+    assert_eq!(errors(&said).len(), 1, "{said:?}");
+    assert_eq!(plain(&failed.state)["status"], "applying");
+
+    // Terraform may not have got that answer: then it has the moved state, and the record is there.
+    let config = host.config(&worker("half"));
+    for (before, revision) in [(&moved, 1), (&failed, 2)] {
+        let before = host.read(before).await;
+        let plan = host.plan(&before, &config).await;
+        assert_eq!(errors(&plan.diagnostics), Vec::<String>::new());
+        let state = host.unwired(plan.planned_state.as_ref());
+        assert_eq!(plain(state.get("revision")), revision);
+    }
+    let adopted = host.apply(&moved, &config).await;
+    assert_eq!(plain(&adopted.state)["status"], "settled");
+
+    // From here on, the application exists, and nothing else can become it.
+    let plan = host.plan(&moved, &config).await;
+    let want = "The application default/half exists already";
+    assert_eq!(errors(&plan.diagnostics), [want]);
+    host.apply(&adopted, &Value::Null).await;
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ mod drift;
 mod dry_run;
 mod faults;
 mod lifecycle;
+mod moves;
 mod traits;
 mod upgrade;
 mod validation;

@@ -19,11 +19,11 @@ use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
 use crate::protocol::resource::MoveRequest;
 use crate::protocol::value::{Type, Value};
 use crate::provider::{Clients, convert};
-use crate::store::ApplicationKey;
+use crate::store::{ApplicationKey, Phase, StoreError};
 use crate::translate;
 
-/// The state for a `nomad_job`'s; `None` for any other. The attributes that are read are those of
-/// <https://registry.terraform.io/providers/hashicorp/nomad/latest/docs/resources/job>.
+/// The state for a `nomad_job`'s; `None` for any other. The ID of such a resource is the job's
+/// (`nomad/resource_job.go` of <https://github.com/hashicorp/terraform-provider-nomad>).
 ///
 /// # Errors
 /// Where the state names no job.
@@ -80,6 +80,14 @@ pub async fn look(
         });
         return Err(failure::not_adopted(&adopt, &jobs.collect::<Vec<_>>()));
     };
+    let stored = clients.store.read(application).await;
+    let stored = stored.map_err(|error| failure::store(&error))?;
+    if let Some(stored) = stored.filter(|stored| stored.record.phase == Phase::Settled) {
+        return Err(failure::store(&StoreError::Exists {
+            key: application.clone().into(),
+            phase: stored.record.phase,
+        }));
+    }
     let live = clients.nomad.job(&adopt.namespace, &adopt.id).await;
     let Some(live) = live.map_err(|error| failure::nomad(&error))? else {
         return Ok(vec![failure::nothing_to_adopt(&adopt)]);
@@ -122,10 +130,10 @@ mod tests {
     fn only_jobs_of_nomads_provider_are_moved() {
         let ty = schema().implied_type();
         let state = r#"{"id":"shop-web","namespace":"acme","jobspec":"job {}"}"#;
-        let nomad = "registry.terraform.io/hashicorp/nomad";
+        let nomad = "example.com/hashicorp/nomad";
         for (provider, type_name) in [
             (nomad, "nomad_volume"),
-            ("registry.terraform.io/other/nomad", "nomad_job"),
+            ("example.com/other/nomad", "nomad_job"),
         ] {
             let request = request(provider, type_name, state);
             assert_eq!(moved(&request, &ty).unwrap(), None, "{provider}");
