@@ -2,98 +2,35 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "support/plugin.rs"]
+mod plugin;
+
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
-use hyper_util::rt::TokioIo;
-use oam_provider::protocol::handshake::{COOKIE_NAME, COOKIE_VALUE};
+use oam_provider::protocol::handshake::COOKIE_NAME;
 use oam_provider::protocol::wire::plugin::Empty;
 use oam_provider::protocol::wire::plugin::grpc_controller_client::GrpcControllerClient;
 use oam_provider::protocol::wire::plugin::grpc_stdio_client::GrpcStdioClient;
 use oam_provider::protocol::wire::tfplugin6 as wire;
 use oam_provider::protocol::wire::tfplugin6::provider_client::ProviderClient;
+use plugin::Plugin;
 use rustls::ClientConfig;
 use rustls::client::ResolvesClientCert;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
-use tokio::net::UnixStream;
-use tokio_rustls::TlsConnector;
-use tonic::transport::{Channel, Endpoint, Uri};
 
-/// A provider process, ended with the test.
-struct Plugin {
-    child: Child,
-    socket: String,
-    certificate: Option<CertificateDer<'static>>,
-}
-
-impl Drop for Plugin {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        // One that was killed cannot do so itself.
-        let _ = std::fs::remove_file(&self.socket);
-    }
-}
-
-impl Plugin {
-    fn start(client_certificate: Option<&str>) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_terraform-provider-oam"));
-        command
-            .env(COOKIE_NAME, COOKIE_VALUE)
-            .env("PLUGIN_PROTOCOL_VERSIONS", "5,6")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
-        if let Some(pem) = client_certificate {
-            command.env("PLUGIN_CLIENT_CERT", pem);
-        }
-        let mut child = command.spawn().unwrap();
-        let mut line = String::new();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        stdout.read_line(&mut line).unwrap();
-        let parts: Vec<_> = line.trim_end().split('|').collect();
-        let [core, version, network, socket, kind, certificate] = parts[..] else {
-            panic!("not a handshake line: {line:?}")
-        };
-        assert_eq!((core, version, network, kind), ("1", "6", "unix", "grpc"));
-        let certificate = (!certificate.is_empty())
-            .then(|| CertificateDer::from(STANDARD_NO_PAD.decode(certificate).unwrap()));
-        Self {
-            child,
-            socket: socket.to_owned(),
-            certificate,
-        }
-    }
-
-    async fn connect(&self, tls: Option<ClientConfig>) -> Result<Channel, tonic::transport::Error> {
-        let socket = self.socket.clone();
-        let tls = tls.map(|mut config| {
-            config.alpn_protocols = vec![b"h2".to_vec()];
-            TlsConnector::from(Arc::new(config))
-        });
-        let connector = tower::service_fn(move |_: Uri| {
-            let (socket, tls) = (socket.clone(), tls.clone());
-            async move {
-                let stream = UnixStream::connect(socket).await?;
-                let stream: Box<dyn Stream> = match tls {
-                    None => Box::new(stream),
-                    Some(tls) => {
-                        let name = ServerName::try_from("localhost").unwrap();
-                        Box::new(tls.connect(name, stream).await?)
-                    }
-                };
-                Ok::<_, std::io::Error>(TokioIo::new(stream))
-            }
-        });
-        Endpoint::from_static("http://plugin")
-            .connect_with_connector(connector)
-            .await
-    }
-
+/// What only these tests ask of it.
+trait Asked {
     /// The schema, as the simplest call that must work.
+    async fn schema(&self, tls: Option<ClientConfig>) -> Result<usize, String>;
+    /// A host that trusts it.
+    fn trusting(&self) -> rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert>;
+}
+
+impl Asked for Plugin {
     async fn schema(&self, tls: Option<ClientConfig>) -> Result<usize, String> {
         let channel = self.connect(tls).await.map_err(|e| format!("{e:?}"))?;
         let request = wire::get_provider_schema::Request {};
@@ -114,9 +51,6 @@ impl Plugin {
             .with_root_certificates(roots)
     }
 }
-
-trait Stream: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin {}
-impl<T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin> Stream for T {}
 
 struct Identity {
     certificate: CertificateDer<'static>,

@@ -164,7 +164,7 @@ impl Block {
 }
 
 /// Runs `f` on each element of a collection.
-fn each(value: &mut Value, f: impl Fn(&mut Value)) {
+pub(super) fn each(value: &mut Value, f: impl Fn(&mut Value)) {
     match value {
         Value::List(items) => items.iter_mut().for_each(f),
         Value::Map(entries) => entries.values_mut().for_each(f),

@@ -21,6 +21,7 @@ use crate::http::Endpoint;
 use crate::protocol::data_source::DataSource;
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
 use crate::protocol::function::Function;
+use crate::protocol::list_resource::ListResource;
 use crate::protocol::path::AttributePath;
 use crate::protocol::resource::{self, Resource};
 use crate::protocol::schema::Schema;
@@ -115,6 +116,12 @@ impl Servers {
         }
     }
 
+    /// Whether no value of the provider block that has come is still unknown.
+    fn are_known(&self) -> bool {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        !matches!(*state, State::Unknown)
+    }
+
     /// The clients, for work that cannot do without.
     ///
     /// # Errors
@@ -186,6 +193,11 @@ impl resource::Provider for OamProvider {
         functions::all()
     }
 
+    fn list_resources(&self) -> Vec<(&'static str, Arc<dyn ListResource>)> {
+        let applications = application::ApplicationList::new(Arc::clone(&self.servers));
+        vec![("oam_application", Arc::new(applications))]
+    }
+
     async fn validate(&self, config: &Value) -> Diagnostics {
         // The environment of a validation need not be that of the apply.
         config::read(config, &|_| None).err().unwrap_or_default()
@@ -230,6 +242,10 @@ impl resource::Provider for OamProvider {
             dry_run: config.dry_run,
         })));
         Vec::new()
+    }
+
+    fn is_config_known(&self) -> bool {
+        self.servers.are_known()
     }
 
     async fn shutdown(&self) {

@@ -19,6 +19,7 @@ mod faults;
 mod functions;
 mod lifecycle;
 mod manifests;
+mod moves;
 mod revisions;
 mod scopes;
 mod traits;

@@ -7,21 +7,26 @@ use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::respond::to_wire;
-use super::{About, Service, answer, find, functions};
+use super::{
+    About, ByName, Service, actions, answer, deferred, find, functions, identities, lists,
+};
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
-use crate::protocol::resource::{ApplyRequest, PlanRequest, ReadRequest};
+use crate::protocol::generate;
+use crate::protocol::resource::{ApplyRequest, MoveRequest, PlanRequest, ReadRequest};
+use crate::protocol::value::Value;
 use crate::protocol::wire::tfplugin6 as wire;
 use crate::protocol::wire::tfplugin6::provider_server::Provider;
 
-type StreamOf<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+/// What a streaming call answers.
+pub type StreamOf<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 const CAPABILITIES: wire::ServerCapabilities = wire::ServerCapabilities {
     // A deletion is planned, too, so that it can be refused before anything is applied.
     plan_destroy: true,
     // No call needs a schema to have been asked for before it.
     get_provider_schema_optional: true,
-    move_resource_state: false,
-    generate_resource_config: false,
+    move_resource_state: true,
+    generate_resource_config: true,
 };
 
 /// The calls that nothing serves yet.
@@ -60,11 +65,21 @@ impl Provider for Service {
                 let name = (*name).to_owned();
                 wire::get_metadata::FunctionMetadata { name }
             });
+            let list_resources = self.list_resources.keys().map(|name| {
+                let type_name = (*name).to_owned();
+                wire::get_metadata::ListResourceMetadata { type_name }
+            });
+            let actions = self.actions.keys().map(|name| {
+                let type_name = (*name).to_owned();
+                wire::get_metadata::ActionMetadata { type_name }
+            });
             Ok(wire::get_metadata::Response {
                 server_capabilities: Some(CAPABILITIES),
                 resources: resources.collect(),
                 data_sources: data_sources.collect(),
                 functions: functions.collect(),
+                list_resources: list_resources.collect(),
+                actions: actions.collect(),
                 ..Default::default()
             })
         })
@@ -76,18 +91,16 @@ impl Provider for Service {
         _: Request<wire::get_provider_schema::Request>,
     ) -> Result<Response<wire::get_provider_schema::Response>, Status> {
         answer("GetProviderSchema", About::Provider, async {
-            let resources = self
-                .resources
-                .iter()
-                .map(|(name, it)| ((*name).to_owned(), it.description().schema.to_wire()));
-            let data_sources = self
-                .data_sources
-                .iter()
-                .map(|(name, it)| ((*name).to_owned(), it.description().schema.to_wire()));
+            let actions = self.actions.iter().map(|(name, it)| {
+                let schema = Some(it.description().schema.to_wire());
+                ((*name).to_owned(), wire::ActionSchema { schema })
+            });
             Ok(wire::get_provider_schema::Response {
                 provider: Some(self.provider.description().schema.to_wire()),
-                resource_schemas: resources.collect(),
-                data_source_schemas: data_sources.collect(),
+                resource_schemas: schemas(&self.resources),
+                data_source_schemas: schemas(&self.data_sources),
+                list_resource_schemas: schemas(&self.list_resources),
+                action_schemas: actions.collect(),
                 functions: self.signatures(),
                 server_capabilities: Some(CAPABILITIES),
                 ..Default::default()
@@ -114,7 +127,10 @@ impl Provider for Service {
         _: Request<wire::get_resource_identity_schemas::Request>,
     ) -> Result<Response<wire::get_resource_identity_schemas::Response>, Status> {
         answer("GetResourceIdentitySchemas", About::Provider, async {
-            Ok(wire::get_resource_identity_schemas::Response::default())
+            Ok(wire::get_resource_identity_schemas::Response {
+                identity_schemas: self.identity_schemas(),
+                ..Default::default()
+            })
         })
         .await
     }
@@ -188,7 +204,7 @@ impl Provider for Service {
                 crate::protocol::value::json::decode(&raw.json, &described.ty)
                     .map_err(|error| vec![Diagnostic::from_value_error("state", &error)])?
             } else if request.version > described.schema.version {
-                return Err(newer(request.version, described.schema.version));
+                return Err(newer("state", request.version, described.schema.version));
             } else {
                 resource.it.upgrade(request.version, &raw.json)?
             };
@@ -213,12 +229,24 @@ impl Provider for Service {
                 state: described.decode("state", request.current_state.as_ref())?,
                 private: request.private,
             };
-            let response = resource.it.read(&self.context(), read).await;
+            let cx = self.context(request.client_capabilities);
+            if self.has_to_wait(&cx) {
+                return Ok(wire::read_resource::Response {
+                    new_state: request.current_state,
+                    private: read.private,
+                    deferred: deferred(&cx),
+                    new_identity: request.current_identity,
+                    ..Default::default()
+                });
+            }
+            let response = resource.it.read(&cx, read).await;
+            let identity = resource.it.identify(&response.state);
             Ok(wire::read_resource::Response {
+                new_identity: described.encode_identity(&identity)?,
+                deferred: deferred(&cx),
                 new_state: Some(described.encode("state", response.state)?),
                 diagnostics: to_wire(&response.diagnostics),
                 private: response.private,
-                ..Default::default()
             })
         })
         .await
@@ -240,12 +268,17 @@ impl Provider for Service {
                 config: described.decode("configuration", request.config.as_ref())?,
                 private: request.prior_private,
             };
-            let response = resource.it.plan(&self.context(), plan).await;
+            let cx = self.context(request.client_capabilities);
+            self.has_to_wait(&cx);
+            let response = resource.it.plan(&cx, plan).await;
+            let identity = resource.it.identify(&response.state);
             let paths = response.requires_replace.iter();
             Ok(wire::plan_resource_change::Response {
                 planned_state: Some(described.encode("planned state", response.state)?),
                 requires_replace: paths.filter_map(|path| path.to_wire()).collect(),
                 planned_private: response.private,
+                deferred: deferred(&cx),
+                planned_identity: described.encode_identity(&identity)?,
                 diagnostics: to_wire(&response.diagnostics),
                 ..Default::default()
             })
@@ -260,6 +293,7 @@ impl Provider for Service {
         let request = request.into_inner();
         let planned_state = request.planned_state.clone();
         let prior_state = request.prior_state.clone();
+        let identity = request.planned_identity.clone();
         let about = About::Resource(&request.type_name);
         let result = answer("ApplyResourceChange", about, async {
             let resource = self.resource(&request.type_name)?;
@@ -270,8 +304,10 @@ impl Provider for Service {
                 config: described.decode("configuration", request.config.as_ref())?,
                 private: request.planned_private,
             };
-            let response = resource.it.apply(&self.context(), apply).await;
+            let response = resource.it.apply(&self.context(None), apply).await;
+            let identity = resource.it.identify(&response.state);
             Ok(wire::apply_resource_change::Response {
+                new_identity: described.encode_identity(&identity)?,
                 new_state: Some(described.encode("new state", response.state)?),
                 private: response.private,
                 diagnostics: to_wire(&response.diagnostics),
@@ -284,6 +320,7 @@ impl Provider for Service {
             let inner = response.get_mut();
             if inner.new_state.is_none() && planned_state.is_some() {
                 inner.new_state = prior_state;
+                inner.new_identity = identity;
             }
             response
         })
@@ -297,15 +334,26 @@ impl Provider for Service {
         let about = About::Resource(&request.type_name);
         answer("ImportResourceState", about, async {
             let resource = self.resource(&request.type_name)?;
-            let (state, private) = resource.it.import(&self.context(), &request.id).await?;
+            let cx = self.context(request.client_capabilities);
+            if self.has_to_wait(&cx) {
+                return Ok(wire::import_resource_state::Response {
+                    deferred: deferred(&cx),
+                    ..Default::default()
+                });
+            }
+            let id = identities::import_id(resource, &request.id, request.identity.as_ref())?;
+            let (state, private) = resource.it.import(&cx, &id).await?;
+            let described = resource.description();
+            let identity = resource.it.identify(&state);
             let imported = wire::import_resource_state::ImportedResource {
                 type_name: request.type_name.clone(),
-                state: Some(resource.description().encode("imported state", state)?),
+                identity: described.encode_identity(&identity)?,
+                state: Some(described.encode("imported state", state)?),
                 private,
-                ..Default::default()
             };
             Ok(wire::import_resource_state::Response {
                 imported_resources: vec![imported],
+                deferred: deferred(&cx),
                 ..Default::default()
             })
         })
@@ -340,11 +388,19 @@ impl Provider for Service {
             let data_source = self.data_source(&request.type_name)?;
             let described = data_source.description();
             let config = described.decode("configuration", request.config.as_ref())?;
-            let (state, diagnostics) = data_source.it.read(&self.context(), config).await?;
+            let cx = self.context(request.client_capabilities);
+            if self.has_to_wait(&cx) {
+                return Ok(wire::read_data_source::Response {
+                    state: Some(described.encode("state", Value::UNKNOWN)?),
+                    deferred: deferred(&cx),
+                    ..Default::default()
+                });
+            }
+            let (state, diagnostics) = data_source.it.read(&cx, config).await?;
             Ok(wire::read_data_source::Response {
+                deferred: deferred(&cx),
                 state: Some(described.encode("state", state)?),
                 diagnostics: to_wire(&diagnostics),
-                ..Default::default()
             })
         })
         .await
@@ -368,6 +424,154 @@ impl Provider for Service {
         .await
     }
 
+    async fn upgrade_resource_identity(
+        &self,
+        request: Request<wire::upgrade_resource_identity::Request>,
+    ) -> Result<Response<wire::upgrade_resource_identity::Response>, Status> {
+        let request = request.into_inner();
+        let about = About::Resource(&request.type_name);
+        answer("UpgradeResourceIdentity", about, async {
+            let resource = self.resource(&request.type_name)?;
+            let raw = request.raw_identity.unwrap_or_default();
+            let identity = identities::upgrade(resource, request.version, &raw.json)?;
+            Ok(wire::upgrade_resource_identity::Response {
+                upgraded_identity: resource.description().encode_identity(&identity)?,
+                ..Default::default()
+            })
+        })
+        .await
+    }
+
+    async fn move_resource_state(
+        &self,
+        request: Request<wire::move_resource_state::Request>,
+    ) -> Result<Response<wire::move_resource_state::Response>, Status> {
+        let request = request.into_inner();
+        let about = About::Resource(&request.target_type_name);
+        answer("MoveResourceState", about, async {
+            let resource = self.resource(&request.target_type_name)?;
+            let source = MoveRequest {
+                provider: request.source_provider_address,
+                type_name: request.source_type_name,
+                version: request.source_schema_version,
+                state: request.source_state.unwrap_or_default().json,
+                private: request.source_private,
+                identity: request.source_identity.unwrap_or_default().json,
+            };
+            let moved = resource.it.move_state(&source)?;
+            let (state, private) =
+                moved.ok_or_else(|| not_moved(&source, &request.target_type_name))?;
+            let described = resource.description();
+            let identity = resource.it.identify(&state);
+            Ok(wire::move_resource_state::Response {
+                target_identity: described.encode_identity(&identity)?,
+                target_state: Some(described.encode("moved state", state)?),
+                target_private: private,
+                ..Default::default()
+            })
+        })
+        .await
+    }
+
+    async fn generate_resource_config(
+        &self,
+        request: Request<wire::generate_resource_config::Request>,
+    ) -> Result<Response<wire::generate_resource_config::Response>, Status> {
+        let request = request.into_inner();
+        let about = About::Resource(&request.type_name);
+        answer("GenerateResourceConfig", about, async {
+            let resource = self.resource(&request.type_name)?;
+            let described = resource.description();
+            let state = described.decode("state", request.state.as_ref())?;
+            let config = generate::config_of(&described.schema, &state);
+            let config = resource.it.generate(&state, config);
+            Ok(wire::generate_resource_config::Response {
+                config: Some(described.encode("configuration", config)?),
+                ..Default::default()
+            })
+        })
+        .await
+    }
+
+    async fn validate_list_resource_config(
+        &self,
+        request: Request<wire::validate_list_resource_config::Request>,
+    ) -> Result<Response<wire::validate_list_resource_config::Response>, Status> {
+        let request = request.into_inner();
+        let about = About::Resource(&request.type_name);
+        answer("ValidateListResourceConfig", about, async {
+            let list = self.list_of(&request.type_name)?;
+            let config = list
+                .description()
+                .decode("configuration", request.config.as_ref())?;
+            let diagnostics = list.it.validate(&config).await;
+            Ok(wire::validate_list_resource_config::Response {
+                diagnostics: to_wire(&diagnostics),
+            })
+        })
+        .await
+    }
+
+    async fn list_resource(
+        &self,
+        request: Request<wire::list_resource::Request>,
+    ) -> Result<Response<Self::ListResourceStream>, Status> {
+        Ok(Response::new(lists::list(self, request.into_inner())))
+    }
+
+    async fn validate_action_config(
+        &self,
+        request: Request<wire::validate_action_config::Request>,
+    ) -> Result<Response<wire::validate_action_config::Response>, Status> {
+        let request = request.into_inner();
+        let about = About::Action(&request.type_name);
+        answer("ValidateActionConfig", about, async {
+            let action = self.action(&request.type_name)?;
+            let config = action
+                .description()
+                .decode("configuration", request.config.as_ref())?;
+            let diagnostics = action.it.validate(&config).await;
+            Ok(wire::validate_action_config::Response {
+                diagnostics: to_wire(&diagnostics),
+            })
+        })
+        .await
+    }
+
+    async fn plan_action(
+        &self,
+        request: Request<wire::plan_action::Request>,
+    ) -> Result<Response<wire::plan_action::Response>, Status> {
+        let request = request.into_inner();
+        let about = About::Action(&request.action_type);
+        answer("PlanAction", about, async {
+            let action = self.action(&request.action_type)?;
+            let config = action
+                .description()
+                .decode("configuration", request.config.as_ref())?;
+            let cx = self.context(request.client_capabilities);
+            if self.has_to_wait(&cx) {
+                return Ok(wire::plan_action::Response {
+                    deferred: deferred(&cx),
+                    ..Default::default()
+                });
+            }
+            let diagnostics = action.it.plan(&cx, &config).await;
+            Ok(wire::plan_action::Response {
+                diagnostics: to_wire(&diagnostics),
+                deferred: deferred(&cx),
+            })
+        })
+        .await
+    }
+
+    async fn invoke_action(
+        &self,
+        request: Request<wire::invoke_action::Request>,
+    ) -> Result<Response<Self::InvokeActionStream>, Status> {
+        Ok(Response::new(actions::invoke(self, request.into_inner())))
+    }
+
     async fn stop_provider(
         &self,
         _: Request<wire::stop_provider::Request>,
@@ -385,12 +589,6 @@ impl Provider for Service {
     type InvokeActionStream = StreamOf<wire::invoke_action::Event>;
 
     not_served! {
-        upgrade_resource_identity: wire::upgrade_resource_identity::Request
-            => wire::upgrade_resource_identity::Response,
-        move_resource_state: wire::move_resource_state::Request
-            => wire::move_resource_state::Response,
-        generate_resource_config: wire::generate_resource_config::Request
-            => wire::generate_resource_config::Response,
         validate_ephemeral_resource_config: wire::validate_ephemeral_resource_config::Request
             => wire::validate_ephemeral_resource_config::Response,
         open_ephemeral_resource: wire::open_ephemeral_resource::Request
@@ -399,9 +597,6 @@ impl Provider for Service {
             => wire::renew_ephemeral_resource::Response,
         close_ephemeral_resource: wire::close_ephemeral_resource::Request
             => wire::close_ephemeral_resource::Response,
-        list_resource: wire::list_resource::Request => Self::ListResourceStream,
-        validate_list_resource_config: wire::validate_list_resource_config::Request
-            => wire::validate_list_resource_config::Response,
         validate_state_store_config: wire::validate_state_store::Request
             => wire::validate_state_store::Response,
         configure_state_store: wire::configure_state_store::Request
@@ -413,10 +608,6 @@ impl Provider for Service {
         unlock_state: wire::unlock_state::Request => wire::unlock_state::Response,
         get_states: wire::get_states::Request => wire::get_states::Response,
         delete_state: wire::delete_state::Request => wire::delete_state::Response,
-        plan_action: wire::plan_action::Request => wire::plan_action::Response,
-        invoke_action: wire::invoke_action::Request => Self::InvokeActionStream,
-        validate_action_config: wire::validate_action_config::Request
-            => wire::validate_action_config::Response,
     }
 }
 
@@ -429,6 +620,24 @@ impl Service {
     }
 }
 
+/// The schemas of several things by their names.
+fn schemas<T: ?Sized>(all: &ByName<T>) -> HashMap<String, wire::Schema> {
+    all.iter()
+        .map(|(name, it)| ((*name).to_owned(), it.description().schema.to_wire()))
+        .collect()
+}
+
+fn not_moved(source: &MoveRequest, target: &str) -> Diagnostics {
+    vec![Diagnostic::error(
+        "Unsupported move",
+        format!(
+            "A state of {} of the provider {} cannot become one of {target}. Remove the `moved` block, \
+             and import the object instead.",
+            source.type_name, source.provider
+        ),
+    )]
+}
+
 fn flatmap() -> Diagnostics {
     vec![Diagnostic::error(
         "State from before Terraform 0.12",
@@ -437,11 +646,16 @@ fn flatmap() -> Diagnostics {
     )]
 }
 
-fn newer(found: i64, ours: i64) -> Diagnostics {
+/// A state or an identity, `what`, that this version cannot know.
+pub fn newer(what: &str, found: i64, ours: i64) -> Diagnostics {
+    let title = match what {
+        "identity" => "Identity from a newer provider",
+        _ => "State from a newer provider",
+    };
     vec![Diagnostic::error(
-        "State from a newer provider",
+        title,
         format!(
-            "The state has schema version {found}, and this provider knows versions up to {ours}. \
+            "The {what} has schema version {found}, and this provider knows versions up to {ours}. \
              Use at least the provider version that wrote it."
         ),
     )]

@@ -5,8 +5,11 @@
 //! and write-only attributes are null in whatever leaves. The calls themselves are in [`calls`],
 //! what they are about in [`served`].
 
+mod actions;
 mod calls;
 mod functions;
+mod identities;
+mod lists;
 mod respond;
 mod served;
 #[cfg(test)]
@@ -24,19 +27,26 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Response, Status};
 use tracing::Instrument as _;
 
+use super::action::Action;
 use super::data_source::DataSource;
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::function::{Function, Signature};
-use super::resource::{Context, Provider, Resource};
+use super::list_resource::ListResource;
+use super::resource::{Context, Deferral, Provider, Resource};
+use super::wire::tfplugin6 as wire;
 use respond::Respond;
 use served::{Described, Served};
+
+type ByName<T, D = Described> = BTreeMap<&'static str, Arc<Served<T, D>>>;
 
 /// Serves one provider.
 pub struct Service {
     provider: Served<dyn Provider>,
-    resources: BTreeMap<&'static str, Served<dyn Resource>>,
-    data_sources: BTreeMap<&'static str, Served<dyn DataSource>>,
-    functions: BTreeMap<&'static str, Served<dyn Function, Signature>>,
+    resources: ByName<dyn Resource>,
+    data_sources: ByName<dyn DataSource>,
+    functions: ByName<dyn Function, Signature>,
+    list_resources: ByName<dyn ListResource>,
+    actions: ByName<dyn Action>,
     /// What `StopProvider` cancels; replaced then, so that later calls start afresh.
     cancel: Mutex<CancellationToken>,
     /// Cancelled with the process.
@@ -49,21 +59,29 @@ impl Service {
         let resources = provider.resources();
         let data_sources = provider.data_sources();
         let functions = provider.functions();
+        let list_resources = provider.list_resources();
+        let actions = provider.actions();
         Self {
             provider: Served::new(provider, |it| Described::new(it.schema())),
-            resources: served::by_name(resources, |it| Described::new(it.schema())),
+            resources: served::by_name(resources, Described::resource),
             data_sources: served::by_name(data_sources, |it| Described::new(it.schema())),
             functions: served::by_name(functions, |it| it.signature()),
+            list_resources: served::by_name(list_resources, |it| Described::new(it.schema())),
+            actions: served::by_name(actions, |it| Described::new(it.schema())),
             cancel: Mutex::new(shutdown.child_token()),
             shutdown,
         }
     }
 
-    fn context(&self) -> Context {
+    /// What goes with a request of a host that can do this.
+    fn context(&self, host: Option<wire::ClientCapabilities>) -> Context {
         let current = self.cancel.lock().unwrap_or_else(PoisonError::into_inner);
-        Context {
-            cancel: current.clone(),
-        }
+        Context::new(current.clone(), host.is_some_and(|it| it.deferral_allowed))
+    }
+
+    /// Defers what the provider block is not known far enough for. Answers whether it does.
+    fn has_to_wait(&self, cx: &Context) -> bool {
+        !self.provider.it.is_config_known() && cx.defer(Deferral::ProviderConfigUnknown)
     }
 
     /// Cancels what is under way, and only that.
@@ -73,13 +91,34 @@ impl Service {
         std::mem::replace(&mut *current, fresh).cancel();
     }
 
-    fn resource(&self, type_name: &str) -> Result<&Served<dyn Resource>, Diagnostics> {
+    fn resource(&self, type_name: &str) -> Result<&Arc<Served<dyn Resource>>, Diagnostics> {
         find(&self.resources, "resource type", type_name)
     }
 
-    fn data_source(&self, type_name: &str) -> Result<&Served<dyn DataSource>, Diagnostics> {
+    fn data_source(&self, type_name: &str) -> Result<&Arc<Served<dyn DataSource>>, Diagnostics> {
         find(&self.data_sources, "data source", type_name)
     }
+
+    fn list_of(&self, type_name: &str) -> Result<&Arc<Served<dyn ListResource>>, Diagnostics> {
+        find(&self.list_resources, "list of the resource type", type_name)
+    }
+
+    fn action(&self, type_name: &str) -> Result<&Arc<Served<dyn Action>>, Diagnostics> {
+        find(&self.actions, "action", type_name)
+    }
+}
+
+/// The wire form of a deferral.
+fn deferred(cx: &Context) -> Option<wire::Deferred> {
+    use wire::deferred::Reason;
+    let reason = match cx.deferred()? {
+        Deferral::ResourceConfigUnknown => Reason::ResourceConfigUnknown,
+        Deferral::ProviderConfigUnknown => Reason::ProviderConfigUnknown,
+        Deferral::AbsentPrerequisite => Reason::AbsentPrereq,
+    };
+    Some(wire::Deferred {
+        reason: reason.into(),
+    })
 }
 
 fn find<'a, T>(
@@ -105,6 +144,7 @@ enum About<'a> {
     Resource(&'a str),
     DataSource(&'a str),
     Function(&'a str),
+    Action(&'a str),
 }
 
 impl About<'_> {
@@ -118,6 +158,7 @@ impl About<'_> {
                 tracing::debug_span!("rpc", tf_rpc = rpc, tf_data_source_type = name)
             }
             Self::Function(name) => tracing::debug_span!("rpc", tf_rpc = rpc, tf_function = name),
+            Self::Action(name) => tracing::debug_span!("rpc", tf_rpc = rpc, tf_action_type = name),
         }
     }
 }
@@ -128,19 +169,24 @@ async fn answer<T: Respond>(
     about: About<'_>,
     call: impl Future<Output = Result<T, Diagnostics>>,
 ) -> Result<Response<T>, Status> {
-    let span = about.span(rpc);
+    let response = run(rpc, about.span(rpc), call).await;
+    Ok(Response::new(response.unwrap_or_else(|d| T::failed(&d))))
+}
+
+/// Runs one call, or what is left of it: a panic becomes a diagnostic.
+async fn run<T>(
+    rpc: &'static str,
+    span: tracing::Span,
+    call: impl Future<Output = Result<T, Diagnostics>>,
+) -> Result<T, Diagnostics> {
     let start = Instant::now();
-    let response = AssertUnwindSafe(call.instrument(span.clone()))
+    let result = AssertUnwindSafe(call.instrument(span.clone()))
         .catch_unwind()
         .await;
-    let response = match response {
-        Ok(Ok(response)) => response,
-        Ok(Err(diagnostics)) => T::failed(&diagnostics),
-        Err(panic) => T::failed(&[from_panic(rpc, panic.as_ref())]),
-    };
+    let result = result.unwrap_or_else(|panic| Err(vec![from_panic(rpc, panic.as_ref())]));
     let ms = start.elapsed().as_secs_f64() * 1000.0;
     span.in_scope(|| tracing::debug!(ms = format!("{ms:.1}"), "answered"));
-    Ok(Response::new(response))
+    result
 }
 
 fn from_panic(rpc: &str, panic: &(dyn Any + Send)) -> Diagnostic {

@@ -7,9 +7,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
+use crate::protocol::identity::IdentitySchema;
+use crate::protocol::resource::Resource;
 use crate::protocol::schema::Schema;
 use crate::protocol::value::{Type, Value, ValueError, json, msgpack};
-use crate::protocol::wire::tfplugin6::DynamicValue;
+use crate::protocol::wire::tfplugin6::{DynamicValue, ResourceIdentityData};
 
 /// One thing that a provider serves, with its description.
 pub struct Served<T: ?Sized, D = Described> {
@@ -39,9 +41,9 @@ impl<T: ?Sized, D> Served<T, D> {
 pub fn by_name<T: ?Sized, D>(
     all: Vec<(&'static str, Arc<T>)>,
     describe: fn(&T) -> D,
-) -> BTreeMap<&'static str, Served<T, D>> {
+) -> BTreeMap<&'static str, Arc<Served<T, D>>> {
     all.into_iter()
-        .map(|(name, it)| (name, Served::new(it, describe)))
+        .map(|(name, it)| (name, Arc::new(Served::new(it, describe))))
         .collect()
 }
 
@@ -51,13 +53,31 @@ pub struct Described {
     pub schema: Schema,
     /// The type of its values.
     pub ty: Type,
+    /// The schema of its identities and their type, of a resource that has them.
+    pub identity: Option<(IdentitySchema, Type)>,
 }
 
 impl Described {
     /// Describes a thing by its schema.
     pub fn new(schema: Schema) -> Self {
         let ty = schema.implied_type();
-        Self { schema, ty }
+        Self {
+            schema,
+            ty,
+            identity: None,
+        }
+    }
+
+    /// Describes a resource.
+    pub fn resource(it: &dyn Resource) -> Self {
+        let identity = it.identity().map(|schema| {
+            let ty = schema.implied_type();
+            (schema, ty)
+        });
+        Self {
+            identity,
+            ..Self::new(it.schema())
+        }
     }
 
     /// A value from Terraform; `what` it is goes into the diagnostic.
@@ -69,6 +89,24 @@ impl Described {
     pub fn encode(&self, what: &str, mut value: Value) -> Result<DynamicValue, Diagnostics> {
         self.schema.strip_write_only(&mut value);
         encode(&self.ty, &value).map_err(|error| vec![Diagnostic::from_value_error(what, &error)])
+    }
+
+    /// An identity for Terraform; none where there is none, or where it is not known yet.
+    pub fn encode_identity(
+        &self,
+        identity: &Value,
+    ) -> Result<Option<ResourceIdentityData>, Diagnostics> {
+        let Some((_, ty)) = &self.identity else {
+            return Ok(None);
+        };
+        if identity.is_null() || !identity.is_wholly_known() {
+            return Ok(None);
+        }
+        let data = encode(ty, identity)
+            .map_err(|error| vec![Diagnostic::from_value_error("identity", &error)])?;
+        Ok(Some(ResourceIdentityData {
+            identity_data: Some(data),
+        }))
     }
 }
 

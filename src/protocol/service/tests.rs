@@ -2,8 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod actions;
 mod data_sources;
+mod deferral;
 mod functions;
+mod identities;
+mod lists;
+mod states;
 
 use std::sync::Arc;
 
@@ -13,13 +18,16 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request};
 
 use super::Service;
+use crate::protocol::action::Action;
 use crate::protocol::data_source::DataSource;
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
 use crate::protocol::function::Function;
+use crate::protocol::identity::{IdentityAttribute, IdentitySchema, Import};
+use crate::protocol::list_resource::ListResource;
 use crate::protocol::path::AttributePath;
 use crate::protocol::resource::{
-    ApplyRequest, ApplyResponse, Context, PlanRequest, PlanResponse, Provider, ReadRequest,
-    ReadResponse, Resource,
+    ApplyRequest, ApplyResponse, Context, Deferral, MoveRequest, PlanRequest, PlanResponse,
+    Provider, ReadRequest, ReadResponse, Resource,
 };
 use crate::protocol::schema::{Attribute, Block, Mode, Schema};
 use crate::protocol::value::{Type, Value, msgpack};
@@ -30,6 +38,8 @@ use crate::protocol::wire::tfplugin6::provider_server::Provider as _;
 struct Sample {
     /// Told when an apply that waits has begun to.
     waiting: Arc<Notify>,
+    /// Whether the provider block is not known far enough.
+    unknown: bool,
 }
 
 #[async_trait]
@@ -48,6 +58,20 @@ impl Provider for Sample {
 
     fn functions(&self) -> Vec<(&'static str, Arc<dyn Function>)> {
         functions::functions()
+    }
+
+    fn list_resources(&self) -> Vec<(&'static str, Arc<dyn ListResource>)> {
+        let waiting = Arc::clone(&self.waiting);
+        vec![("sample_thing", Arc::new(lists::Names(waiting)))]
+    }
+
+    fn actions(&self) -> Vec<(&'static str, Arc<dyn Action>)> {
+        let waiting = Arc::clone(&self.waiting);
+        vec![("sample_act", Arc::new(actions::Act(waiting)))]
+    }
+
+    fn is_config_known(&self) -> bool {
+        !self.unknown
     }
 
     async fn validate(&self, _: &Value) -> Diagnostics {
@@ -102,7 +126,10 @@ impl Resource for Thing {
         }
     }
 
-    async fn plan(&self, _: &Context, request: PlanRequest) -> PlanResponse {
+    async fn plan(&self, cx: &Context, request: PlanRequest) -> PlanResponse {
+        if request.config.get("name").is_unknown() {
+            cx.defer(Deferral::ResourceConfigUnknown);
+        }
         PlanResponse {
             state: request.proposed,
             requires_replace: vec![AttributePath::new("name")],
@@ -129,6 +156,61 @@ impl Resource for Thing {
 
     async fn import(&self, _: &Context, id: &str) -> Result<(Value, Vec<u8>), Diagnostics> {
         Ok((Value::from([("name", id.into())]), Vec::new()))
+    }
+
+    fn identity(&self) -> Option<IdentitySchema> {
+        Some(IdentitySchema {
+            version: 2,
+            attributes: vec![
+                IdentityAttribute::text("name", Import::Required, "Its name."),
+                IdentityAttribute::text("at", Import::Optional, ""),
+            ],
+        })
+    }
+
+    fn identify(&self, state: &Value) -> Value {
+        match state.get("name") {
+            Value::Null => Value::Null,
+            name => Value::from([("name", name.clone()), ("at", Value::Null)]),
+        }
+    }
+
+    fn upgrade_identity(&self, version: i64, identity: &[u8]) -> Result<Value, Diagnostics> {
+        assert_eq!(version, 1);
+        let old: serde_json::Value = serde_json::from_slice(identity).unwrap();
+        let name = old["title"].as_str().unwrap().into();
+        Ok(Value::from([("name", name), ("at", Value::Null)]))
+    }
+
+    fn import_id(&self, identity: &Value) -> Result<String, Diagnostics> {
+        match identity.get("name").as_str() {
+            Some("panic") => panic!("as asked"),
+            Some("bad") => Err(vec![Diagnostic::error("Bad", "")]),
+            name => Ok(name.unwrap().to_owned()),
+        }
+    }
+
+    fn move_state(&self, request: &MoveRequest) -> Result<Option<(Value, Vec<u8>)>, Diagnostics> {
+        if request.type_name != "other_thing" {
+            return Ok(None);
+        }
+        let old: serde_json::Value = serde_json::from_slice(&request.state)
+            .map_err(|_| vec![Diagnostic::error("Bad", "")])?;
+        let name = old["title"].as_str().unwrap();
+        let state = Value::from([("name", name.into()), ("secret", "hush".into())]);
+        Ok(Some((state, request.private.clone())))
+    }
+
+    fn generate(&self, state: &Value, mut config: Value) -> Value {
+        match state.get("name").as_str() {
+            Some("panic") => panic!("as asked"),
+            Some("old") => {
+                let entries = config.as_map_mut().unwrap();
+                entries.insert("name".to_owned(), "new".into());
+            }
+            _ => {}
+        }
+        config
     }
 }
 
@@ -310,19 +392,35 @@ async fn stop_cancels_what_is_under_way_and_nothing_after() {
         waiting.await.unwrap().unwrap().into_inner().new_state,
         thing("wait", None)
     );
-    assert!(!service.context().cancel.is_cancelled());
+    assert!(!service.context(None).cancel.is_cancelled());
     assert!(apply("a").await.is_ok());
 }
 
 #[tokio::test]
 async fn a_call_that_is_not_served_says_so() {
     let service = service();
-    let request = Request::new(wire::move_resource_state::Request::default());
-    let status = service.move_resource_state(request).await.unwrap_err();
+    let request = Request::new(wire::get_states::Request::default());
+    let status = service.get_states(request).await.unwrap_err();
     assert_eq!(status.code(), Code::Unimplemented);
-    let request = Request::new(wire::list_resource::Request::default());
-    let Err(status) = service.list_resource(request).await else {
+    let request = Request::new(wire::read_state_bytes::Request::default());
+    let Err(status) = service.read_state_bytes(request).await else {
         panic!("served")
     };
     assert_eq!(status.code(), Code::Unimplemented);
+}
+
+#[tokio::test]
+async fn what_is_served_is_said() {
+    let service = service();
+    let request = Request::new(wire::get_metadata::Request {});
+    let metadata = service.get_metadata(request).await.unwrap().into_inner();
+    let capabilities = metadata.server_capabilities.unwrap();
+    assert!(capabilities.move_resource_state && capabilities.generate_resource_config);
+    assert_eq!(metadata.list_resources[0].type_name, "sample_thing");
+    assert_eq!(metadata.actions[0].type_name, "sample_act");
+    let request = Request::new(wire::get_provider_schema::Request {});
+    let schema = service.get_provider_schema(request).await.unwrap();
+    let schema = schema.into_inner();
+    assert!(schema.list_resource_schemas.contains_key("sample_thing"));
+    assert!(schema.action_schemas["sample_act"].schema.is_some());
 }

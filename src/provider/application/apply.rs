@@ -125,6 +125,8 @@ struct Work<'a> {
     prior: &'a Value,
     planned: &'a Value,
     private: Private,
+    /// Whether there is no record yet.
+    is_new: bool,
     key: ApplicationKey,
     node: Node,
     translations: Vec<Translation>,
@@ -149,9 +151,15 @@ impl<'a> Work<'a> {
     fn new(clients: &Clients, request: &'a ApplyRequest) -> Result<Self, Diagnostics> {
         let ApplyRequest { prior, planned, .. } = request;
         let application = config::application(planned)?;
-        let operation = match prior {
-            Value::Null => Operation::Create,
-            _ => Operation::Update,
+        // Of a replacement, Terraform hands on what belongs to the object that was replaced.
+        let private = match prior {
+            Value::Null => Private::default(),
+            _ => Private::read(&request.private),
+        };
+        let is_new = prior.is_null() || private.adopt.is_some();
+        let operation = match is_new {
+            true => Operation::Create,
+            false => Operation::Update,
         };
         let timeout = config::timeout(planned, operation).map_err(|d| vec![d])?;
         let Some(key) = config::key(planned) else {
@@ -162,11 +170,6 @@ impl<'a> Work<'a> {
         };
         let target = config::target(clients, key.tenant());
         let mut translations = translate::translate(&application, &target);
-        // Of a replacement, Terraform hands on what belongs to the object that was replaced.
-        let private = match prior {
-            Value::Null => Private::default(),
-            _ => Private::read(&request.private),
-        };
         let unknown = translate::unknown_clusters(&config::resolved(planned)?, &target);
         if !unknown.is_empty() {
             return Err(config::diagnostics(planned, &unknown));
@@ -203,6 +206,7 @@ impl<'a> Work<'a> {
             prior,
             planned,
             private,
+            is_new,
             key,
             node: config::node(planned)?,
             translations,
@@ -214,9 +218,9 @@ impl<'a> Work<'a> {
 
     /// What the record must be; `None` where nobody has seen it.
     fn expect(&self) -> Option<Expect> {
-        match self.prior {
-            Value::Null => Some(Expect::Absent),
-            _ => self.private.version().map(Expect::Version),
+        match self.is_new {
+            true => Some(Expect::Absent),
+            false => self.private.version().map(Expect::Version),
         }
     }
 
@@ -541,13 +545,16 @@ impl<'a> Work<'a> {
     /// Leaves the record as it is, for the next apply to go on from. Where nothing was done at all
     /// for an application that is new, nothing is left.
     async fn fail(self, clients: &Clients, held: Held, mut done: Done) -> ApplyResponse {
-        if self.prior.is_null() && done.written.is_empty() && held.adopted().is_none() {
+        if self.is_new && done.written.is_empty() && held.adopted().is_none() {
             if let Err(error) = clients.store.remove(held).await {
                 done.diagnostics.push(failure::store(&error));
             }
             return ApplyResponse {
-                state: Value::Null,
-                private: Vec::new(),
+                state: self.prior.clone(),
+                private: match &self.private.adopt {
+                    Some(_) => self.private.write(),
+                    None => Vec::new(),
+                },
                 diagnostics: done.diagnostics,
             };
         }
@@ -565,7 +572,7 @@ impl<'a> Work<'a> {
         let mut state = self.planned.clone();
         let mut private = Private {
             record: version.map(|version| version.to_string()),
-            jobs: BTreeMap::new(),
+            ..Private::default()
         };
         let mut jobs = BTreeMap::new();
         let mut components = BTreeMap::new();

@@ -42,7 +42,9 @@ async fn destroyed(
     let prior = &request.prior;
     let private = Private::read(&request.private);
     let Some(key) = config::key(prior) else {
-        return Ok(Vec::new());
+        // A job that was moved here, and that no application has yet.
+        let warning = private.adopt.as_ref().map(failure::never_adopted);
+        return Ok(warning.into_iter().collect());
     };
     let timeout = config::timeout(prior, Operation::Delete).map_err(|d| (None, vec![d]))?;
     let deadline = Instant::now() + timeout;

@@ -1,5 +1,6 @@
 //! Errors of the layers below, as diagnostics.
 
+use super::private::Adopt;
 use crate::http;
 use crate::nomad::job::Job;
 use crate::nomad::watch;
@@ -119,6 +120,68 @@ pub fn left_alone(id: &str, key: &ApplicationKey) -> Diagnostic {
         format!(
             "It does not say (in its meta) that it belongs to the application {key}: somebody has \
              put another in its place."
+        ),
+    )
+}
+
+/// A job that is to be adopted is none of the application's.
+pub fn not_adopted(job: &Adopt, jobs: &[String]) -> Diagnostic {
+    let Adopt { namespace, id } = job;
+    let jobs = match jobs {
+        [] => "none".to_owned(),
+        jobs => jobs.join(", "),
+    };
+    Diagnostic::error(
+        format!("The job {id} would not be one of the application's"),
+        format!(
+            "The state of the job {id} in the namespace {namespace} was moved here, and the application \
+             has these jobs: {jobs}. Name the application and its component so that \
+             `<application>-<component>` is the job's ID, and set the tenant whose namespace it is in."
+        ),
+    )
+}
+
+/// A job that is to be adopted is not there.
+pub fn nothing_to_adopt(job: &Adopt) -> Diagnostic {
+    let Adopt { namespace, id } = job;
+    Diagnostic::warning(
+        format!("The job {id} is not there"),
+        format!(
+            "Its state was moved here, but there is no such job in the namespace {namespace} of the Nomad \
+             that the provider speaks to. It will be a new one."
+        ),
+    )
+}
+
+/// A job that is to be adopted is another application's.
+pub fn adopted_by_another(job: &Adopt, owner: &str) -> Diagnostic {
+    let id = &job.id;
+    Diagnostic::error(
+        format!("The job {id} belongs to the application {owner}"),
+        "It says so in its meta, and will be left as it is. Remove the `moved` block.",
+    )
+}
+
+/// A job that is to be adopted would have to become another.
+pub fn adopted_of_another_type(job: &Adopt, wanted: &str, found: &str) -> Diagnostic {
+    let id = &job.id;
+    Diagnostic::error(
+        format!("The job {id} is of another type"),
+        format!(
+            "It is a {found} job, and its component makes a {wanted} job. Nomad does not turn one into \
+             the other. Choose another component type, or stop and purge the job first."
+        ),
+    )
+}
+
+/// A job that was to be adopted, and now is not.
+pub fn never_adopted(job: &Adopt) -> Diagnostic {
+    let Adopt { namespace, id } = job;
+    Diagnostic::warning(
+        format!("The job {id} is left as it is"),
+        format!(
+            "Its state was moved here, but it has never become an application's. It stays in the \
+             namespace {namespace}, and Terraform no longer knows of it."
         ),
     )
 }

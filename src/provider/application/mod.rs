@@ -9,15 +9,21 @@
 //! | [`dry_run`] | what Nomad says of that |
 //! | [`apply`], [`destroy`] | doing it |
 //! | [`purge`] | taking jobs away |
+//! | [`adopt`] | jobs that come from Nomad's own provider |
+//! | [`identity`], [`list`], [`generate`] | which application it is, which there are, what to write for one |
 //! | [`private`] | what one of these keeps for the next |
 //! | [`failure`] | errors of the layers below as diagnostics |
 //! | [`upgrade`] | states of older schema versions |
 
+mod adopt;
 mod apply;
 mod config;
 mod destroy;
 mod dry_run;
 pub(super) mod failure;
+mod generate;
+mod identity;
+mod list;
 mod plan;
 mod private;
 mod purge;
@@ -29,11 +35,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub use list::ApplicationList;
+
 use super::Servers;
 use crate::protocol::diagnostic::Diagnostics;
+use crate::protocol::identity::IdentitySchema;
 use crate::protocol::resource::{
-    ApplyRequest, ApplyResponse, Context, PlanRequest, PlanResponse, ReadRequest, ReadResponse,
-    Resource,
+    ApplyRequest, ApplyResponse, Context, MoveRequest, PlanRequest, PlanResponse, ReadRequest,
+    ReadResponse, Resource,
 };
 use crate::protocol::schema::Schema;
 use crate::protocol::value::{Type, Value};
@@ -78,8 +87,8 @@ impl Resource for ApplicationResource {
         read::read(&clients, &self.ty, request).await
     }
 
-    async fn plan(&self, _: &Context, request: PlanRequest) -> PlanResponse {
-        plan::plan(&self.servers, request).await
+    async fn plan(&self, cx: &Context, request: PlanRequest) -> PlanResponse {
+        plan::plan(&self.servers, cx, request).await
     }
 
     async fn apply(&self, cx: &Context, request: ApplyRequest) -> ApplyResponse {
@@ -106,5 +115,25 @@ impl Resource for ApplicationResource {
             .required()
             .map_err(|diagnostic| vec![diagnostic])?;
         read::import(&clients, &self.ty, id).await
+    }
+
+    fn identity(&self) -> Option<IdentitySchema> {
+        Some(identity::schema())
+    }
+
+    fn identify(&self, state: &Value) -> Value {
+        identity::identify(state)
+    }
+
+    fn import_id(&self, identity: &Value) -> Result<String, Diagnostics> {
+        identity::import_id(identity)
+    }
+
+    fn move_state(&self, request: &MoveRequest) -> Result<Option<(Value, Vec<u8>)>, Diagnostics> {
+        adopt::moved(request, &self.ty)
+    }
+
+    fn generate(&self, state: &Value, config: Value) -> Value {
+        generate::generate(state, config)
     }
 }

@@ -6,12 +6,12 @@
 use std::collections::BTreeMap;
 
 use super::private::Private;
-use super::{config, dry_run, failure, read};
+use super::{adopt, config, dry_run, failure, read};
 use crate::nomad::job::Job;
 use crate::oam::{self, Node};
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics, has_error};
 use crate::protocol::path::AttributePath;
-use crate::protocol::resource::{PlanRequest, PlanResponse};
+use crate::protocol::resource::{Context, Deferral, PlanRequest, PlanResponse};
 use crate::protocol::value::Value;
 use crate::provider::planned::Planned;
 use crate::provider::{Clients, Servers};
@@ -20,8 +20,8 @@ use crate::store::{ApplicationKey, DEFAULT_TENANT, Phase, ScopeKey};
 use crate::translate::{self, Target};
 
 /// Plans a creation, an update or a deletion. Without clients, what depends on the provider block
-/// stays unknown.
-pub async fn plan(servers: &Servers, request: PlanRequest) -> PlanResponse {
+/// stays unknown, and so it does without the manifest where the host cannot wait for that.
+pub async fn plan(servers: &Servers, cx: &Context, request: PlanRequest) -> PlanResponse {
     let clients = servers.known();
     let clients = clients.as_deref();
     let PlanRequest {
@@ -46,6 +46,9 @@ pub async fn plan(servers: &Servers, request: PlanRequest) -> PlanResponse {
             return response;
         }
     }
+    if response.state.get("manifest").is_unknown() {
+        cx.defer(Deferral::ResourceConfigUnknown);
+    }
     if !response.state.get("manifest").is_null() {
         let name = config::name(&response.state).map_or(Value::UNKNOWN, Value::from);
         set(&mut response.state, "name", name);
@@ -67,15 +70,24 @@ pub async fn plan(servers: &Servers, request: PlanRequest) -> PlanResponse {
     if has_error(&response.diagnostics) {
         return response;
     }
-    if !prior.is_null() {
+    let mut private = Private::read(&response.private);
+    // What is to be adopted has no record yet, and so nothing that could be kept or replaced.
+    let is_new = prior.is_null() || private.adopt.is_some();
+    if !is_new {
         response.requires_replace = replaced_by(&prior, &response.state);
         if !changes(&prior, &response.state, &response.private) {
             return response;
         }
     }
-    let private = Private::read(&response.private);
     let (jobs, changed) = jobs(clients, &prior, &response.state, &private);
     if let Some(clients) = clients {
+        if let Some(key) = config::key(&response.state).filter(|_| private.adopt.is_some()) {
+            match adopt::look(clients, &key, &jobs, &mut private).await {
+                Ok(warnings) => response.diagnostics.extend(warnings),
+                Err(error) => response.diagnostics.push(error),
+            }
+            response.private = private.write();
+        }
         let state = &response.state;
         let asked = changed
             .iter()
@@ -92,7 +104,7 @@ pub async fn plan(servers: &Servers, request: PlanRequest) -> PlanResponse {
     };
     let revision = match prior.get("revision").as_i64() {
         Some(revision) => Value::from(revision.saturating_add(1)),
-        None if prior.is_null() => Value::from(1),
+        None if is_new => Value::from(1),
         None => Value::UNKNOWN,
     };
     for (name, value) in [

@@ -15,6 +15,18 @@ pub struct Private {
     /// The live job of each component, where there is one.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub jobs: BTreeMap<String, Seen>,
+    /// The job to adopt, where the state was one of Nomad's own provider and there is no record yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopt: Option<Adopt>,
+}
+
+/// A job that no application has yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Adopt {
+    /// The namespace it is in.
+    pub namespace: String,
+    /// Its ID.
+    pub id: String,
 }
 
 /// A live job.

@@ -23,6 +23,14 @@ use crate::translate::{self, Translation};
 
 /// Compares a state with the world.
 pub async fn read(clients: &Clients, ty: &Type, request: ReadRequest) -> ReadResponse {
+    if Private::read(&request.private).adopt.is_some() {
+        // No application yet: the plan looks at the job.
+        return ReadResponse {
+            state: request.state,
+            private: request.private,
+            diagnostics: Vec::new(),
+        };
+    }
     match refreshed(clients, ty, &request).await {
         Ok((state, private)) => ReadResponse {
             state,
@@ -86,9 +94,22 @@ pub async fn import(
             ),
         )]);
     };
-    let empty = convert::to_value(&Node::Map(BTreeMap::new()), ty);
-    let (state, private) = observe(clients, ty, &key, &stored, &empty).await?;
+    let (state, private) = recorded(clients, ty, &key, &stored).await?;
     Ok((state, private.write()))
+}
+
+/// The state of a recorded application that Terraform has none of.
+///
+/// # Errors
+/// Where the record or a job cannot be read.
+pub async fn recorded(
+    clients: &Clients,
+    ty: &Type,
+    key: &ApplicationKey,
+    stored: &Stored,
+) -> Result<(Value, Private), Diagnostics> {
+    let empty = convert::to_value(&Node::Map(BTreeMap::new()), ty);
+    observe(clients, ty, key, stored, &empty).await
 }
 
 /// The state of a recorded application, given the state so far.
@@ -125,7 +146,7 @@ async fn observe(
     let mut state = base(&recorded, before, ty);
     let mut private = Private {
         record: Some(stored.version.to_string()),
-        jobs: BTreeMap::new(),
+        ..Private::default()
     };
     let mut jobs = BTreeMap::new();
     let mut drift = Vec::new();
