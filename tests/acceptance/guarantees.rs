@@ -1,7 +1,7 @@
 //! What Terraform promises its users of a resource: that a plan is what comes of it, and that each of
 //! its own ways to say what shall happen to a resource works on an application.
 
-use super::support::terraform::Diagnostic;
+use super::support::terraform::{Diagnostic, provider_block};
 use super::support::{Options, Plan, Servers, Workspace, servers};
 use super::{ADDRESS, application, at, yearly};
 use oam_provider::oam::def::{self, Kind};
@@ -427,6 +427,8 @@ fn scopes_by_reference_are_applied_as_planned() {
         )
     };
     let work = Workspace::new(servers(), &with("small"));
+    // The removal of a scope looks at all applications under the prefix.
+    work.write("provider.tf", &provider_block(servers(), "guar-scopes"));
     let (_, unknown) = as_planned(&work);
     assert_eq!(unknown, ["/jobs/job/version"]);
     work.change(&with("large"));
