@@ -198,7 +198,7 @@ impl StoreError {
                 )
             }
             StoreError::Exists { key, phase } => format!(
-                "Its record says that it is {phase}. Nothing was changed. If it shall be managed here, import it: terraform import ADDRESS {key}. If not, choose another name{}.",
+                "Its record says that it is {phase}. Nothing was changed. If it shall be managed here, import it: terraform import ADDRESS {key}. If not, choose another name{}. If this was to replace it, take `create_before_destroy` out of its `lifecycle`: it cannot be there twice.",
                 match key {
                     Key::Application(_) => " or tenant",
                     Key::Scope(_) => "",

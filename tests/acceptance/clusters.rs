@@ -94,6 +94,21 @@ fn a_component_runs_in_each_of_its_clusters() {
     assert_eq!(job(&east)["JobModifyIndex"], before);
     work.plan().assert_empty();
 
+    // What the configuration takes over from one of them goes to the others, too.
+    west.nomad.edit("default", JOB, |job| {
+        job["TaskGroups"][0]["Tasks"][0]["Env"]["GREETING"] = "goodbye".into();
+    });
+    work.change(&configuration(both, "goodbye"));
+    assert_eq!(work.plan().actions(ADDRESS), ["update"]);
+    work.apply();
+    for servers in [&east, &west] {
+        let live = job(servers);
+        assert_eq!(at(&live, "/TaskGroups/0/Tasks/0/Env/GREETING"), "goodbye");
+    }
+    work.plan().assert_empty();
+    work.change(&configuration(both, "hello"));
+    work.apply();
+
     // So does what somebody takes away.
     east.nomad.stop("default", JOB, true);
     let plan = work.plan();

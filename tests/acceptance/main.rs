@@ -17,6 +17,8 @@ mod drift;
 mod dry_run;
 mod faults;
 mod functions;
+mod guarantees;
+mod imports;
 mod lifecycle;
 mod manifests;
 mod moves;

@@ -446,7 +446,9 @@ impl<'a> Work<'a> {
             return Err(failure::job_changed(&job.id));
         }
         if !purge::is_ours(&live, &self.key) {
-            return Err(failure::job_of_another(&job.id));
+            let owner = live.meta.get(translate::META_APPLICATION);
+            let owner = owner.map(String::as_str);
+            return Err(failure::job_of_another(job, owner, self.is_new));
         }
         tracing::info!(
             job = job.id,

@@ -104,13 +104,31 @@ pub fn job_changed(id: &str) -> Diagnostic {
     )
 }
 
-/// A job that is somebody else's has the name that one of ours should have.
-pub fn job_of_another(id: &str) -> Diagnostic {
-    Diagnostic::error(
-        format!("The job {id} already exists"),
-        "It does not belong to this application, and was left as it is. Give the application or \
-         the component another name, or stop and purge the job first.",
-    )
+/// A job that is somebody else's has the name that one of ours should have. One that no application
+/// has can be moved to an application that is new.
+pub fn job_of_another(job: &Job, owner: Option<&str>, is_new: bool) -> Diagnostic {
+    let Job { id, namespace, .. } = job;
+    let why = match owner {
+        Some(owner) => format!(
+            "It says in its meta that it belongs to the application {owner}, and was left as it is. Give \
+             this application or the component another name, or destroy that application first."
+        ),
+        None => {
+            let take_over = match is_new {
+                true => {
+                    " Or take it over as it runs: import it as a `nomad_job` of Nomad's own provider, and \
+                     add a `moved` block from there to this application (Terraform 1.8 or later)."
+                }
+                false => "",
+            };
+            format!(
+                "No application has it, and it was left as it is. Stop and purge it first (`nomad job stop \
+                 -purge -namespace {namespace} {id}`), or give the application or the component another \
+                 name.{take_over}"
+            )
+        }
+    };
+    Diagnostic::error(format!("The job {id} already exists"), why)
 }
 
 /// A job that is somebody else's has taken the place of one of ours.

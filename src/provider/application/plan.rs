@@ -316,7 +316,6 @@ fn jobs(
         .as_ref()
         .map(|target| translated(planned, target))
         .unwrap_or_default();
-    let scoped = !node.get("namespace_scope").is_null() || !oam::is_resolved(&node);
     let mut entries = BTreeMap::new();
     let mut changed = Vec::new();
     for (name, component) in components {
@@ -340,8 +339,8 @@ fn jobs(
             let id = config::name(planned).map(|application| oam::job_id(&application, name));
             let namespace = match (next, &target) {
                 (Some(job), _) => Some(job.namespace.as_str()),
-                (None, Some(target)) if !scoped => Some(target.namespace.as_str()),
-                _ => None,
+                (None, Some(target)) => namespace(&node, target),
+                (None, None) => None,
             };
             let value = Value::from([
                 ("id", known(id.as_deref())),
@@ -367,6 +366,21 @@ fn jobs(
 pub fn job_changes(before: Option<&Job>, after: &Job) -> Value {
     let changes = before.map(|before| translate::drift::changes(before, after));
     Value::List(changes.into_iter().flatten().map(Value::String).collect())
+}
+
+/// The namespace of an application's jobs, where it is known.
+fn namespace<'a>(application: &'a Node, target: &'a Target) -> Option<&'a str> {
+    if !oam::is_resolved(application) {
+        return None;
+    }
+    match application.get("namespace_scope") {
+        Node::Null => Some(&target.namespace),
+        Node::Map(scopes) => match scopes.values().next() {
+            Some(scope) => scope.get("namespace").as_str(),
+            None => Some(&target.namespace),
+        },
+        _ => None,
+    }
 }
 
 /// The keys of a component's jobs; `None` where the clusters are not known.

@@ -34,7 +34,7 @@ pub struct Adopt {
 pub struct Seen {
     /// Nomad's `JobModifyIndex`.
     pub index: u64,
-    /// Whether it differs from what the recorded application translates to.
+    /// Whether it differs from what the state says, so that it has to be written whatever is planned.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub drifted: bool,
     /// How many instances it has, where that is an autoscaler's to say.

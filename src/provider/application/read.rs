@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use super::apply::job_ref;
 use super::config;
 use super::private::{Private, Seen};
-use super::{failure, purge};
+use super::{failure, plan, purge};
 use crate::nomad::job::Job;
 use crate::nomad::{self, LiveJob, Wait};
 use crate::oam::{self, Node, Problem, def};
@@ -150,6 +150,7 @@ async fn observe(
     };
     let mut jobs = BTreeMap::new();
     let mut drift = Vec::new();
+    let (mut any_drifted, mut compared) = (false, Vec::new());
     let applied = |key: &str| record.jobs.get(key).and_then(|job| job.version);
     for ((translation, found), failed) in translations.iter().zip(&live).zip(failed) {
         let job_key = translation.key();
@@ -165,9 +166,13 @@ async fn observe(
             }
             continue;
         };
-        let mut drifted = compare(translation, found, ty, &mut state, &mut drift);
+        let drifted = compare(translation, found, ty, &mut state, &mut drift);
+        any_drifted |= drifted;
+        if failed.is_none() {
+            compared.push((translation, found));
+        }
+        let drifted = drifted || failed.is_some();
         if let Some(why) = failed {
-            drifted = true;
             drift.push(Value::from([
                 ("path", format!("{}/Deployment", translation.job.id).into()),
                 ("recorded", text(&"successful".into())),
@@ -212,7 +217,27 @@ async fn observe(
     let applied = record.applied_scopes.iter();
     let applied = applied.map(|(id, properties)| (id.clone(), text(properties)));
     set(&mut state, "applied_scopes", Value::Map(applied.collect()));
+    if any_drifted {
+        // Of all jobs: the state has one value for a component that is in several clusters.
+        let said = plan::translated(&state, &target);
+        for (translation, found) in compared {
+            let job_key = translation.key();
+            if let (Some(seen), Some(job)) = (private.jobs.get_mut(&job_key), said.get(&job_key)) {
+                seen.drifted = differs(translation, job, found);
+            }
+        }
+    }
     Ok((state, private))
+}
+
+/// Whether a live job is another than the state says, with all that was put there. Where it is not, the
+/// configuration alone tells whether it has to change, and with `ignore_changes` it need not.
+fn differs(translation: &Translation, said: &Job, live: &LiveJob) -> bool {
+    let said = Translation {
+        job: said.clone(),
+        ..translation.clone()
+    };
+    !translate::drift::compare(&said, &live.json).is_empty()
 }
 
 /// Whether a deployment of the job may go on after the apply that began it.
