@@ -9,12 +9,14 @@
 mod client;
 mod diagnosis;
 pub mod job;
+mod logs;
 mod model;
 mod objects;
 pub mod watch;
 
 pub use client::{Change, Client, Enforce, LiveJob, Planned, Registered, Validated, Wait};
 pub use diagnosis::{Diagnosis, Placement, TaskEvent, TaskTrouble};
+pub use logs::Tail;
 pub use model::{
     AllocDeployment, Allocation, AllocationMetric, Deployment, Evaluation, Group, JobStub,
     RawTaskEvent, TaskState,

@@ -77,6 +77,8 @@ pub struct Clients {
     pub clusters: BTreeMap<String, Cluster>,
     /// Whether a plan asks Nomad what it would do.
     pub dry_run: DryRun,
+    /// Whether an error tells the last lines of what a failed task wrote.
+    pub failure_logs: bool,
 }
 
 /// A further Nomad that components may name.
@@ -240,6 +242,7 @@ impl resource::Provider for OamProvider {
             region,
             clusters,
             dry_run: config.dry_run,
+            failure_logs: config.failure_logs,
         })));
         Vec::new()
     }

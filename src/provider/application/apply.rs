@@ -504,14 +504,14 @@ impl<'a> Work<'a> {
         let progress = |progress: watch::Progress| {
             tracing::info!(job = job.id, "{progress}");
         };
-        let healthy = async {
-            let healthy =
-                watch::until_healthy(nomad, namespace, &job.id, registered, cancel, progress);
-            healthy.await.map_err(|error| failure::unhealthy(&error))
-        };
+        let healthy = watch::until_healthy(nomad, namespace, &job.id, registered, cancel, progress);
         let result = match timeout_at(self.deadline, healthy).await {
             Ok(result) => result,
             Err(_) => Err(too_late(nomad, namespace, &job.id).await),
+        };
+        let result = match result {
+            Ok(healthy) => Ok(healthy),
+            Err(error) => Err(failure::unhealthy(clients, nomad, &error).await),
         };
         (translation, result)
     }
@@ -653,12 +653,12 @@ impl<'a> Work<'a> {
 }
 
 /// Why a job is not healthy when the time is up. Finding out has a time of its own.
-async fn too_late(nomad: &nomad::Client, namespace: &str, id: &str) -> Diagnostic {
+pub async fn too_late(nomad: &nomad::Client, namespace: &str, id: &str) -> watch::Failure {
     let limit = Instant::now() + Duration::from_secs(10);
     let diagnosis = watch::diagnose(nomad, namespace, id);
     let diagnosis = timeout_at(limit, diagnosis).await;
     let diagnosis = diagnosis.ok().and_then(Result::ok).unwrap_or_default();
-    failure::unhealthy(&watch::Failure::timed_out(namespace, id, diagnosis))
+    watch::Failure::timed_out(namespace, id, diagnosis)
 }
 
 /// What stands after the key of a job that is left for another place, in an intent.

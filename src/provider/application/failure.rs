@@ -1,11 +1,16 @@
 //! Errors of the layers below, as diagnostics.
 
+use std::time::Duration;
+
+use tokio::time::timeout;
+
 use super::private::Adopt;
 use crate::http;
 use crate::nomad::job::Job;
-use crate::nomad::watch;
+use crate::nomad::{self, watch};
 use crate::oam::Problem;
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
+use crate::provider::Clients;
 use crate::store::{ApplicationKey, StoreError};
 
 /// An answer of Nomad, or none.
@@ -214,10 +219,47 @@ pub fn to_promote(job: &Job, deployment: &str) -> Diagnostic {
     )
 }
 
-/// A job that did not become healthy.
-pub fn unhealthy(failure: &watch::Failure) -> Diagnostic {
-    match failure.reason {
-        watch::Reason::Cancelled => cancelled(),
-        _ => Diagnostic::error(failure.summary(), failure.detail()),
+/// A job that did not become healthy, with the last lines of the task that failed, where they are to be told.
+pub async fn unhealthy(
+    clients: &Clients,
+    nomad: &nomad::Client,
+    failure: &watch::Failure,
+) -> Diagnostic {
+    if matches!(failure.reason, watch::Reason::Cancelled) {
+        return cancelled();
     }
+    let mut detail = failure.detail();
+    if clients.failure_logs
+        && let Some(lines) = last_lines(nomad, failure).await
+    {
+        detail = format!("{detail}\n{lines}");
+    }
+    Diagnostic::error(failure.summary(), detail)
+}
+
+/// How long the node of a failed task may take to send what it wrote.
+const LOGS_LIMIT: Duration = Duration::from_secs(5);
+
+/// What the failed task wrote last, or why that is not known; `None` where there is no such task, or nothing.
+async fn last_lines(nomad: &nomad::Client, failure: &watch::Failure) -> Option<String> {
+    let trouble = failure.diagnosis.failing()?;
+    let task = &trouble.task;
+    if task.is_empty() {
+        return None;
+    }
+    let tail = nomad.last_lines(&failure.namespace, &trouble.allocation, task);
+    let why = match timeout(LOGS_LIMIT, tail).await {
+        Ok(Ok(tail)) => {
+            let nomad::Tail { stream, lines } = tail?;
+            let lines = lines.join("\n    ");
+            return Some(format!(
+                "The last lines of the {stream} of the task {task}:\n    {lines}"
+            ));
+        }
+        Ok(Err(error)) => error.summary(),
+        Err(_) => "its node did not send it in time".to_owned(),
+    };
+    Some(format!(
+        "What the task {task} wrote could not be read: {why}."
+    ))
 }
