@@ -130,7 +130,9 @@ fn troubles_of(allocation: &Allocation) -> Vec<(&str, TaskTrouble)> {
         .deployment_status
         .as_ref()
         .and_then(|status| status.healthy);
-    if healthy == Some(true) || allocation.client_status == "complete" {
+    // What was healthy once may have failed since.
+    let is_well = healthy == Some(true) && allocation.client_status != "failed";
+    if is_well || allocation.client_status == "complete" {
         return Vec::new();
     }
     let trouble = |task: &str, state: &str, restarts, events| TaskTrouble {

@@ -4,6 +4,7 @@
 //! the model ([`convert`]), asks the pure translator what should be, asks Nomad and the store what
 //! is, and answers with plans, states and diagnostics.
 
+pub mod actions;
 pub mod application;
 pub mod config;
 pub mod convert;
@@ -18,6 +19,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use async_trait::async_trait;
 
 use crate::http::Endpoint;
+use crate::protocol::action::Action;
 use crate::protocol::data_source::DataSource;
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
 use crate::protocol::function::Function;
@@ -198,6 +200,10 @@ impl resource::Provider for OamProvider {
     fn list_resources(&self) -> Vec<(&'static str, Arc<dyn ListResource>)> {
         let applications = application::ApplicationList::new(Arc::clone(&self.servers));
         vec![("oam_application", Arc::new(applications))]
+    }
+
+    fn actions(&self) -> Vec<(&'static str, Arc<dyn Action>)> {
+        actions::all(&self.servers)
     }
 
     async fn validate(&self, config: &Value) -> Diagnostics {

@@ -277,13 +277,14 @@ async fn the_last_lines_of_a_task_are_found() {
         (
             "w-says-both",
             "echo out; echo err >&2",
-            Some(("stderr", 1, "err")),
+            Some(("stderr", 2, "err")),
         ),
         ("w-says-nothing", "true", None),
     ] {
         let script = format!("{script}; exit 3");
         let failure = run(&client, &job(id, "service", &script)).await.failure();
         let trouble = failure.diagnosis.failing().unwrap();
+        // Each of them is started twice.
         let tail = client.last_lines("default", &trouble.allocation, &trouble.task);
         let tail = tail.await.unwrap();
         let told = tail.as_ref().map(|tail| {

@@ -662,7 +662,7 @@ pub async fn too_late(nomad: &nomad::Client, namespace: &str, id: &str) -> watch
 }
 
 /// What stands after the key of a job that is left for another place, in an intent.
-const LEFT: &str = "!left";
+pub const LEFT: &str = "!left";
 
 /// The job of a record.
 pub fn job_ref(key: &str, job: &JobRecord) -> JobRef {

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use super::private::Adopt;
 use crate::http;
 use crate::nomad::job::Job;
-use crate::nomad::{self, watch};
+use crate::nomad::{self, Diagnosis, watch};
 use crate::oam::Problem;
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
 use crate::provider::Clients;
@@ -229,25 +229,49 @@ pub async fn unhealthy(
         return cancelled();
     }
     let mut detail = failure.detail();
-    if clients.failure_logs
-        && let Some(lines) = last_lines(nomad, failure).await
-    {
+    let lines = last_lines(clients, nomad, &failure.namespace, &failure.diagnosis).await;
+    if let Some(lines) = lines {
         detail = format!("{detail}\n{lines}");
     }
     Diagnostic::error(failure.summary(), detail)
 }
 
+/// What is known about a job that is not well, with the last lines of the task that failed; `None` where it
+/// cannot be found out, or is nothing. Finding out has a time of its own.
+pub async fn known(
+    clients: &Clients,
+    nomad: &nomad::Client,
+    namespace: &str,
+    id: &str,
+) -> Option<String> {
+    let diagnosis = timeout(LOGS_LIMIT, watch::diagnose(nomad, namespace, id)).await;
+    let diagnosis = diagnosis.ok()?.ok().filter(|known| !known.is_empty())?;
+    let told = diagnosis.to_string();
+    Some(
+        match last_lines(clients, nomad, namespace, &diagnosis).await {
+            Some(lines) => format!("{told}\n{lines}"),
+            None => told,
+        },
+    )
+}
+
 /// How long the node of a failed task may take to send what it wrote.
 const LOGS_LIMIT: Duration = Duration::from_secs(5);
 
-/// What the failed task wrote last, or why that is not known; `None` where there is no such task, or nothing.
-async fn last_lines(nomad: &nomad::Client, failure: &watch::Failure) -> Option<String> {
-    let trouble = failure.diagnosis.failing()?;
+/// What the failed task wrote last, or why that is not known; `None` where there is no such task, or nothing,
+/// or nobody wants to know.
+async fn last_lines(
+    clients: &Clients,
+    nomad: &nomad::Client,
+    namespace: &str,
+    diagnosis: &Diagnosis,
+) -> Option<String> {
+    let trouble = diagnosis.failing()?;
     let task = &trouble.task;
-    if task.is_empty() {
+    if task.is_empty() || !clients.failure_logs {
         return None;
     }
-    let tail = nomad.last_lines(&failure.namespace, &trouble.allocation, task);
+    let tail = nomad.last_lines(namespace, &trouble.allocation, task);
     let why = match timeout(LOGS_LIMIT, tail).await {
         Ok(Ok(tail)) => {
             let nomad::Tail { stream, lines } = tail?;
