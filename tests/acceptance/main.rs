@@ -20,6 +20,7 @@ mod functions;
 mod lifecycle;
 mod manifests;
 mod moves;
+mod promotion;
 mod revisions;
 mod scopes;
 mod traits;

@@ -56,7 +56,6 @@ impl Host {
         let request = wire::validate_action_config::Request {
             type_name: name.to_owned(),
             config: config_of(name, config),
-            ..Default::default()
         };
         let response = self.client.validate_action_config(request).await.unwrap();
         errors(&response.into_inner().diagnostics)

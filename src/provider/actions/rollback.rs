@@ -108,14 +108,11 @@ async fn roll_back(work: &Work<'_>, found: &Found<'_>) -> Result<(), Diagnostic>
         }
     };
     let healthy = work.healthy(found, Some(&registered)).await?;
-    match healthy.to_promote {
-        // Its own canaries: somebody wants it back at once.
-        Some(deployment) => {
-            let done = nomad.promote_deployment(namespace, &deployment).await;
-            done.map_err(|error| failure::nomad(&error))?;
-            work.healthy(found, None).await?;
-        }
-        None => {}
+    // Its own canaries: somebody wants it back at once.
+    if let Some(deployment) = healthy.to_promote {
+        let done = nomad.promote_deployment(namespace, &deployment).await;
+        done.map_err(|error| failure::nomad(&error))?;
+        work.healthy(found, None).await?;
     }
     work.say(
         found,

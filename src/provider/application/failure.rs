@@ -212,9 +212,10 @@ pub fn to_promote(job: &Job, deployment: &str) -> Diagnostic {
         format!("The deployment of the job {id} waits to be promoted"),
         format!(
             "Its canaries are healthy, and run beside the instances of before. To let the new version \
-             take over, run `nomad deployment promote {region}-namespace {namespace} {deployment}`; to \
-             take it away again, change the application back and apply. With `auto_promote = true` in \
-             its `update_strategy` a component needs neither."
+             take over, apply once more with `promote = true` in the component's `update_strategy`, use the \
+             action `oam_promote`, or run `nomad deployment promote {region}-namespace {namespace} {deployment}`. \
+             To take it away again, change the application back and apply. With `auto_promote = true` a \
+             component needs none of it."
         ),
     )
 }
