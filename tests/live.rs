@@ -184,7 +184,11 @@ fn is_the_servers(live: &Value, change: &str) -> bool {
     identity || proxy
 }
 
-/// Nomad must take every application that passes the checks, and what it makes of it must be no drift.
+/// How many changes of one field are tried on each random job.
+const CHANGES: usize = 20;
+
+/// Nomad must take every application that passes the checks, and what it makes of it must be no drift, while
+/// a change of any one field is.
 /// `OAM_TEST_APPLICATIONS` says how many are tried.
 #[test]
 fn random_applications_are_taken_and_show_no_drift() {
@@ -196,7 +200,8 @@ fn random_applications_are_taken_and_show_no_drift() {
         nomad.put(&format!("/v1/node/pool/{pool}"), &json!({ "Name": pool }));
     }
     let mut runner = TestRunner::deterministic();
-    let mut tried = 0;
+    let (mut tried, mut mutated) = (0, 0);
+    let mut missed = Vec::new();
     for number in 0..count {
         let application = generate::application()
             .new_tree(&mut runner)
@@ -224,6 +229,19 @@ fn random_applications_are_taken_and_show_no_drift() {
             let live = nomad.job("random", &translation.job.id).unwrap();
             let found = drift::compare(&translation, &live);
             assert_eq!(found, Vec::new(), "{job:#}");
+            let all = changes(&live);
+            for _ in 0..CHANGES {
+                let at = (0..all.len()).new_tree(&mut runner).unwrap().current();
+                let (change, changed) = &all[at];
+                // A count that an autoscaler may choose is its own business.
+                let group = &translation.job.task_groups[0];
+                let scaled = change.ends_with("/Count") && group.scaling.is_some();
+                let hidden = drift::compare(&translation, changed).is_empty();
+                if hidden && !scaled && !is_the_servers(&live, change) {
+                    missed.push(format!("{change} of {job}"));
+                }
+                mutated += 1;
+            }
             nomad.delete(&format!(
                 "/v1/job/{}?namespace=random&purge=true",
                 translation.job.id
@@ -231,7 +249,11 @@ fn random_applications_are_taken_and_show_no_drift() {
             tried += 1;
         }
     }
-    println!("{tried} jobs of {count} random applications show no drift");
+    println!(
+        "{tried} jobs of {count} random applications show no drift; of {mutated} changes of one field {} are hidden",
+        missed.len()
+    );
+    assert_eq!(missed, Vec::<String>::new());
 }
 
 /// The live job with one thing changed, in every way that is tried.

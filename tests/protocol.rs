@@ -5,6 +5,8 @@
 #[path = "support/plugin.rs"]
 mod plugin;
 
+use oam_provider::protocol::resource::Provider as _;
+use oam_provider::provider::OamProvider;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -83,6 +85,11 @@ impl ResolvesClientCert for Forger {
     }
 }
 
+/// How many resources a host is told of.
+fn resources() -> usize {
+    OamProvider::new(|_| None).resources().len()
+}
+
 #[tokio::test]
 async fn only_the_host_is_let_in() {
     let host = identity();
@@ -117,14 +124,18 @@ async fn only_the_host_is_let_in() {
         .trusting()
         .with_client_auth_cert(vec![host.certificate.clone()], host.key.clone_key())
         .unwrap();
-    assert_eq!(plugin.schema(Some(right)).await, Ok(1), "the host");
+    assert_eq!(
+        plugin.schema(Some(right)).await,
+        Ok(resources()),
+        "the host"
+    );
 }
 
 #[tokio::test]
 async fn a_host_without_a_certificate_is_served_in_plain() {
     let plugin = Plugin::start(None);
     assert_eq!(plugin.certificate, None);
-    assert_eq!(plugin.schema(None).await, Ok(1));
+    assert_eq!(plugin.schema(None).await, Ok(resources()));
 }
 
 #[tokio::test]
@@ -210,7 +221,7 @@ async fn debugging_prints_how_to_reattach() {
         certificate: None,
         child,
     };
-    assert_eq!(plugin.schema(None).await, Ok(1));
+    assert_eq!(plugin.schema(None).await, Ok(resources()));
     let pid = nix::unistd::Pid::from_raw(i32::try_from(plugin.child.id()).unwrap());
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
     let mut rest = String::new();

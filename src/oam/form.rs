@@ -121,7 +121,7 @@ pub static WORD: Form = Form {
     how: "Letters, digits and `- _ . @ / +` are allowed here, so that the text cannot mean \
           something else in Traefik's or Nomad's configuration.",
     pattern: "^[A-Za-z0-9_.@/+-]{1,128}$",
-    check: is_word,
+    check: |text| is_of(text, b"-_.@/+"),
     good: &["auth@file", "Europe/Berlin", "data"],
     bad: &["", "a b", "a`", "{{x}}"],
 };
@@ -142,12 +142,7 @@ pub static SECRET_FIELD: Form = Form {
     what: "the name of a field of a secret",
     how: "Write letters, digits, hyphens and underscores.",
     pattern: "^[A-Za-z0-9_-]{1,128}$",
-    check: |text| {
-        (1..=128).contains(&text.len())
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
-    },
+    check: |text| is_of(text, b"-_"),
     good: &["password", "db-user_1"],
     bad: &["", "a b", "a.b", "\""],
 };
@@ -236,12 +231,7 @@ pub static NOMAD_NAME: Form = Form {
     what: "a name in Nomad",
     how: "Write at most 128 letters, digits, hyphens and underscores.",
     pattern: "^[A-Za-z0-9_-]{1,128}$",
-    check: |text| {
-        (1..=128).contains(&text.len())
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
-    },
+    check: |text| is_of(text, b"-_"),
     good: &["default", "team_a-1"],
     bad: &["", "a b", "a/b", "*"],
 };
@@ -251,12 +241,7 @@ pub static DATACENTER: Form = Form {
     what: "a datacenter",
     how: "Write the name of a datacenter or of a cluster; `*` stands for any characters.",
     pattern: r"^[A-Za-z0-9_.*-]{1,128}$",
-    check: |text| {
-        (1..=128).contains(&text.len())
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"-_.*".contains(&b))
-    },
+    check: |text| is_of(text, b"-_.*"),
     good: &["dc1", "eu-*", "*"],
     bad: &["", "a b", "a/b"],
 };
@@ -319,9 +304,10 @@ fn is_absolute_path(text: &str) -> bool {
     text.starts_with('/') && text.chars().all(harmless) && !text.split('/').any(|part| part == "..")
 }
 
-fn is_word(text: &str) -> bool {
-    let inside = |b: u8| b.is_ascii_alphanumeric() || b"-_.@/+".contains(&b);
-    !text.is_empty() && text.len() <= 128 && text.bytes().all(inside)
+/// At most 128 letters, digits and these.
+fn is_of(text: &str, further: &[u8]) -> bool {
+    let inside = |b: u8| b.is_ascii_alphanumeric() || further.contains(&b);
+    (1..=128).contains(&text.len()) && text.bytes().all(inside)
 }
 
 fn is_key(text: &str) -> bool {

@@ -50,6 +50,21 @@ pub fn compare(translation: &Translation, live: &Value) -> Vec<Difference> {
     walk.found
 }
 
+/// The fields in which two jobs of ours differ, such as `TaskGroups/web/Count`.
+pub fn changes(before: &Job, after: &Job) -> Vec<String> {
+    let job = |job: &Job| Translation {
+        component: String::new(),
+        cluster: None,
+        job: job.clone(),
+        origins: Vec::new(),
+    };
+    let found = compare(&job(after), &expected(&job(before)));
+    found
+        .into_iter()
+        .map(|difference| difference.job_path)
+        .collect()
+}
+
 /// How many instances a live job has, where an autoscaler may say and has kept to its range.
 pub fn scaled_count(translation: &Translation, live: &Value) -> Option<u64> {
     let group = translation.job.task_groups.first()?;

@@ -142,3 +142,66 @@ fn a_nomad_that_does_not_answer_is_an_error_or_a_warning_or_nothing() {
     let errors = work.try_plan().failed();
     assert_eq!(errors[0].code, "dry_run = \"never\"", "{errors:#?}");
 }
+
+#[test]
+fn a_plan_lists_job_by_job_what_changes() {
+    let configuration = |image: &str, memory: &str| {
+        let one = format!(
+            "image = \"example:{image}\"\n env = {{ A = \"{image}\" }}\n resources {{\n memory = \"{memory}\"\n }}"
+        );
+        application(
+            "listed",
+            &format!(
+                "{}{}",
+                yearly("one", &one),
+                yearly("two", "command = [\"true\"]")
+            ),
+        )
+    };
+    let work = Workspace::new(servers(), &configuration("1", "64Mi"));
+    let changes = |plan: &super::support::Plan, of: &str| {
+        super::at(
+            plan.change(super::ADDRESS),
+            &format!("/after/jobs/{of}/changes"),
+        )
+        .clone()
+    };
+    let plan = work.plan();
+    assert_eq!(
+        changes(&plan, "one"),
+        serde_json::json!([]),
+        "a job that is made"
+    );
+    work.apply();
+
+    work.change(&configuration("2", "64Mi"));
+    let wanted = serde_json::json!([
+        "TaskGroups/one/Tasks/one/Config/image",
+        "TaskGroups/one/Tasks/one/Env/A",
+    ]);
+    let plan = work.plan();
+    assert_eq!(changes(&plan, "one"), wanted);
+    assert_eq!(changes(&plan, "two"), serde_json::json!([]));
+    work.apply();
+    let state = work.state(super::ADDRESS).unwrap();
+    assert_eq!(
+        super::at(&state, "/jobs/one/changes"),
+        &wanted,
+        "planned is applied"
+    );
+    work.plan().assert_empty();
+
+    // What somebody else has changed is changed back.
+    servers().nomad.edit("default", "listed-two", |job| {
+        job["TaskGroups"][0]["Tasks"][0]["Config"]["command"] = "false".into();
+    });
+    let plan = work.plan();
+    assert_eq!(
+        changes(&plan, "two"),
+        serde_json::json!(["TaskGroups/two/Tasks/two/Config/command"])
+    );
+    assert_eq!(changes(&plan, "one"), wanted, "as before");
+    work.apply();
+    work.plan().assert_empty();
+    work.destroy();
+}

@@ -130,6 +130,8 @@ struct Work<'a> {
     key: ApplicationKey,
     node: Node,
     translations: Vec<Translation>,
+    /// The jobs of the state before, by key.
+    before: BTreeMap<String, nomad::job::Job>,
     /// The jobs to be written, by key.
     writes: BTreeSet<String>,
     /// The jobs to be purged, by key: because they are no more, or are elsewhere, or because Nomad
@@ -210,6 +212,7 @@ impl<'a> Work<'a> {
             key,
             node: config::node(planned)?,
             translations,
+            before,
             writes,
             purges,
             deadline: Instant::now() + timeout,
@@ -691,12 +694,17 @@ impl<'a> Work<'a> {
         let job = &translation.job;
         let version = self.version(&key, done);
         let version = version.and_then(|version| i64::try_from(version).ok());
+        let changes = match self.planned.get("jobs").get(&key).get("changes") {
+            Value::Unknown(_) => plan::job_changes(self.before.get(&key), job),
+            planned => planned.clone(),
+        };
         Value::from([
             ("id", job.id.as_str().into()),
             ("namespace", job.namespace.as_str().into()),
             ("type", job.job_type.as_str().into()),
             ("version", version.map_or(Value::Null, Value::from)),
             ("stopped", false.into()),
+            ("changes", changes),
         ])
     }
 }

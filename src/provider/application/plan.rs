@@ -352,11 +352,21 @@ fn jobs(
                 ),
                 ("version", Value::UNKNOWN),
                 ("stopped", false.into()),
+                (
+                    "changes",
+                    next.map_or(Value::UNKNOWN, |job| job_changes(before.get(&key), job)),
+                ),
             ]);
             entries.insert(key, value);
         }
     }
     (Value::Map(entries), changed)
+}
+
+/// The places in which a job changes.
+pub fn job_changes(before: Option<&Job>, after: &Job) -> Value {
+    let changes = before.map(|before| translate::drift::changes(before, after));
+    Value::List(changes.into_iter().flatten().map(Value::String).collect())
 }
 
 /// The keys of a component's jobs; `None` where the clusters are not known.

@@ -195,7 +195,8 @@ async fn observe(
         };
         private.jobs.insert(job_key.clone(), seen);
         let job = &translation.job;
-        let entry = self::job(&job.id, &job.namespace, applied(&job_key), found);
+        let changes = before.get("jobs").get(&job_key).get("changes");
+        let entry = self::job(&job.id, &job.namespace, applied(&job_key), found, changes);
         jobs.insert(job_key, entry);
     }
     for (job_key, left) in &record.jobs {
@@ -212,7 +213,8 @@ async fn observe(
         if let Some(live) = live.map_err(|e| vec![failure::nomad(&e)])?
             && purge::is_ours(&live, key)
         {
-            let entry = job(&left.id, &left.namespace, left.version, &live);
+            let changes = before.get("jobs").get(job_key).get("changes");
+            let entry = job(&left.id, &left.namespace, left.version, &live, changes);
             jobs.insert(job_key.clone(), entry);
         }
     }
@@ -279,8 +281,10 @@ pub async fn jobs(
         let live = live
             .map_err(|e| failure::nomad(&e))?
             .filter(|live| purge::is_ours(live, key));
-        let entry =
-            live.map(|live| job(&recorded.id, &recorded.namespace, recorded.version, &live));
+        let entry = live.map(|live| {
+            let (id, namespace) = (&recorded.id, &recorded.namespace);
+            job(id, namespace, recorded.version, &live, &Value::Null)
+        });
         Ok(entry.map(|entry| (name.clone(), entry)))
     });
     let found = try_join_all(asked)
@@ -378,7 +382,7 @@ fn text(json: &Json) -> Value {
 }
 
 /// What `jobs` says of a live job.
-fn job(id: &str, namespace: &str, applied: Option<u64>, live: &LiveJob) -> Value {
+fn job(id: &str, namespace: &str, applied: Option<u64>, live: &LiveJob, changes: &Value) -> Value {
     // Not the live one: an autoscaler makes versions, too, and those are no drift.
     let version = i64::try_from(applied.unwrap_or(live.version)).unwrap_or(i64::MAX);
     Value::from([
@@ -387,6 +391,7 @@ fn job(id: &str, namespace: &str, applied: Option<u64>, live: &LiveJob) -> Value
         ("type", live.kind.as_str().into()),
         ("version", version.into()),
         ("stopped", live.stop.into()),
+        ("changes", changes.clone()),
     ])
 }
 

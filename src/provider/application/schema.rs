@@ -132,6 +132,13 @@ pub fn jobs() -> Attribute {
             Mode::Computed,
             "Whether somebody has stopped the job; the next apply starts it again.",
         ),
+        Attribute::new(
+            "changes",
+            Type::List(Box::new(Type::String)),
+            Mode::Computed,
+            "What the last apply that changed the job has changed in it: the places, as in Nomad's JSON. \
+             Empty where it made the job.",
+        ),
     ];
     Attribute::nested(
         "jobs",

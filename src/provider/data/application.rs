@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{misformed, schema, text};
-use crate::oam::form;
+use super::{key, misnamed, schema, text, which};
 use crate::protocol::data_source::DataSource;
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
 use crate::protocol::path::AttributePath;
@@ -15,7 +14,6 @@ use crate::protocol::schema::{Attribute, Mode, Schema};
 use crate::protocol::value::{Type, Value};
 use crate::provider::Servers;
 use crate::provider::application::{failure, read, schema as shape};
-use crate::store::ApplicationKey;
 
 /// The data source.
 pub struct Application {
@@ -34,49 +32,34 @@ impl DataSource for Application {
     fn schema(&self) -> Schema {
         schema(
             "An application that exists, whoever applied it.",
-            vec![
-                Attribute::new(
-                    "name",
-                    Type::String,
-                    Mode::Required,
-                    "Name of the application.",
-                ),
-                Attribute::new(
-                    "tenant",
-                    Type::String,
-                    Mode::Optional,
-                    "Tenant that it belongs to, where it belongs to one.",
-                ),
-                text(
-                    "id",
-                    "`<tenant>/<name>`, with the tenant `default` where there is none.",
-                ),
-                Attribute::new(
-                    "revision",
-                    Type::Number,
-                    Mode::Computed,
-                    "Raised by one with each apply that changes the application.",
-                ),
-                shape::status(),
-                text(
-                    "manifest",
-                    "The application as a portable OAM document in JSON, as it is recorded.",
-                ),
-                Attribute::new(
-                    "components",
-                    Type::Map(Box::new(Type::String)),
-                    Mode::Computed,
-                    "The type of each component, by its name.",
-                ),
-                shape::jobs(),
-            ],
+            which()
+                .into_iter()
+                .chain([
+                    Attribute::new(
+                        "revision",
+                        Type::Number,
+                        Mode::Computed,
+                        "Raised by one with each apply that changes the application.",
+                    ),
+                    shape::status(),
+                    text(
+                        "manifest",
+                        "The application as a portable OAM document in JSON, as it is recorded.",
+                    ),
+                    Attribute::new(
+                        "components",
+                        Type::Map(Box::new(Type::String)),
+                        Mode::Computed,
+                        "The type of each component, by its name.",
+                    ),
+                    shape::jobs(),
+                ])
+                .collect(),
         )
     }
 
     async fn validate(&self, config: &Value) -> Diagnostics {
-        let mut found = misformed(config, "name", &form::LABEL);
-        found.extend(misformed(config, "tenant", &form::TENANT));
-        found
+        misnamed(config)
     }
 
     async fn read(&self, _: &Context, config: Value) -> Result<(Value, Diagnostics), Diagnostics> {
@@ -84,8 +67,7 @@ impl DataSource for Application {
             .servers
             .required()
             .map_err(|diagnostic| vec![diagnostic])?;
-        let name = config.get("name").as_str().unwrap_or_default();
-        let key = ApplicationKey::new(config.get("tenant").as_str(), name);
+        let key = key(&config);
         let stored = clients.store.read(&key).await;
         let Some(stored) = stored.map_err(|e| vec![failure::store(&e)])? else {
             let detail = format!(

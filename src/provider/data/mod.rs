@@ -10,7 +10,8 @@ mod trait_types;
 use std::sync::Arc;
 
 use super::Servers;
-use crate::oam::{self, form::Form};
+use crate::oam;
+use crate::oam::form::{self, Form};
 use crate::protocol::data_source::DataSource;
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
 use crate::protocol::path::AttributePath;
@@ -91,6 +92,41 @@ fn misformed(config: &Value, name: &'static str, form: &Form) -> Diagnostics {
             .at(AttributePath::new(name))
     });
     said.into_iter().collect()
+}
+
+/// The attributes that say which application is asked about, and its ID.
+fn which() -> [Attribute; 3] {
+    [
+        Attribute::new(
+            "name",
+            Type::String,
+            Mode::Required,
+            "Name of the application.",
+        ),
+        Attribute::new(
+            "tenant",
+            Type::String,
+            Mode::Optional,
+            "Tenant that it belongs to, where it belongs to one.",
+        ),
+        text(
+            "id",
+            "`<tenant>/<name>`, with the tenant `default` where there is none.",
+        ),
+    ]
+}
+
+/// What is wrong with a configuration's name and tenant of an application.
+fn misnamed(config: &Value) -> Diagnostics {
+    let mut found = misformed(config, "name", &form::LABEL);
+    found.extend(misformed(config, "tenant", &form::TENANT));
+    found
+}
+
+/// The key of the application that a configuration names.
+fn key(config: &Value) -> ApplicationKey {
+    let name = config.get("name").as_str().unwrap_or_default();
+    ApplicationKey::new(config.get("tenant").as_str(), name)
 }
 
 /// A record that cannot be read, among others that can.

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{misformed, schema, text};
-use crate::oam::form;
+use super::{key, misnamed, schema, text, which};
 use crate::protocol::data_source::DataSource;
 use crate::protocol::diagnostic::Diagnostics;
 use crate::protocol::resource::Context;
@@ -13,7 +12,7 @@ use crate::protocol::schema::{Attribute, AttributeNesting, Mode, Schema};
 use crate::protocol::value::{Type, Value};
 use crate::provider::Servers;
 use crate::provider::application::{failure, read};
-use crate::store::{ApplicationKey, Revision};
+use crate::store::Revision;
 
 /// The data source.
 pub struct Revisions {
@@ -45,38 +44,21 @@ impl DataSource for Revisions {
         ];
         schema(
             "The revisions of an application that are kept: what each of the last applies made of it.",
-            vec![
-                Attribute::new(
-                    "name",
-                    Type::String,
-                    Mode::Required,
-                    "Name of the application.",
-                ),
-                Attribute::new(
-                    "tenant",
-                    Type::String,
-                    Mode::Optional,
-                    "Tenant that it belongs to, where it belongs to one.",
-                ),
-                text(
-                    "id",
-                    "`<tenant>/<name>`, with the tenant `default` where there is none.",
-                ),
-                Attribute::nested(
+            which()
+                .into_iter()
+                .chain([Attribute::nested(
                     "revisions",
                     revision,
                     AttributeNesting::List,
                     Mode::Computed,
                     "The revisions, oldest first; none where there is no such application.",
-                ),
-            ],
+                )])
+                .collect(),
         )
     }
 
     async fn validate(&self, config: &Value) -> Diagnostics {
-        let mut found = misformed(config, "name", &form::LABEL);
-        found.extend(misformed(config, "tenant", &form::TENANT));
-        found
+        misnamed(config)
     }
 
     async fn read(&self, _: &Context, config: Value) -> Result<(Value, Diagnostics), Diagnostics> {
@@ -84,8 +66,7 @@ impl DataSource for Revisions {
             .servers
             .required()
             .map_err(|diagnostic| vec![diagnostic])?;
-        let name = config.get("name").as_str().unwrap_or_default();
-        let key = ApplicationKey::new(config.get("tenant").as_str(), name);
+        let key = key(&config);
         let kept = clients.store.revisions(&key).await;
         let kept = kept.map_err(|error| vec![failure::store(&error)])?;
         let revision = |it: &Revision| {
