@@ -100,3 +100,44 @@ fn what_somebody_else_has_begun_is_not_promoted() {
     assert_eq!(at(&job, "/TaskGroups/0/Tasks/0/Env/GREETING"), "old");
     work.destroy();
 }
+
+/// Nobody has been told of the canary yet when an apply goes on from a failed one.
+#[test]
+fn what_a_failed_apply_has_begun_waits_for_the_next_but_one() {
+    let servers = servers();
+    let both = |greeting: &str, script: &str| {
+        let other = format!(
+            r#"
+  component "other" {{
+    type    = "worker"
+    driver  = "raw_exec"
+    command = ["/bin/sh", "-c", "{script}"]
+    restart_policy {{
+      attempts = 0
+      mode     = "fail"
+    }}
+    update_strategy {{
+      min_healthy_time  = "1s"
+      progress_deadline = "0s"
+    }}
+  }}"#
+        );
+        let web = canaried("unsettled", greeting, "promote = true");
+        web.trim_end().trim_end_matches('}').to_owned() + &other + "\n}\n"
+    };
+    let work = Workspace::new(servers, &both("old", "exec sleep 100000"));
+    work.apply();
+    work.change(&both("new", "exit 7"));
+    work.try_apply().failed();
+    work.change(&both("new", "exec sleep 200000"));
+    let again = work.apply();
+    let (_, version, status) = rolled_out(servers, "unsettled-web");
+    assert_eq!((version, status), (1.into(), "running".into()));
+    let mut told = again.diagnostics.iter();
+    assert!(told.any(|it| it.summary.contains("waits to be promoted")));
+    work.apply();
+    let (_, version, status) = rolled_out(servers, "unsettled-web");
+    assert_eq!((version, status), (1.into(), "successful".into()));
+    work.plan().assert_empty();
+    work.destroy();
+}
