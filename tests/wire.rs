@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "wire/actions.rs"]
+mod actions;
 #[path = "support/plugin.rs"]
 mod plugin;
 #[path = "support/mod.rs"]

@@ -167,6 +167,11 @@ impl Answer {
         self.index
     }
 
+    /// The body as it came.
+    pub fn bytes(&self) -> &[u8] {
+        &self.body
+    }
+
     /// The body as JSON.
     ///
     /// # Errors

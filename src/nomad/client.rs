@@ -390,7 +390,7 @@ impl Client {
         Ok((index, answer.json()?))
     }
 
-    fn at(&self, request: Request, namespace: &str) -> Request {
+    pub(super) fn at(&self, request: Request, namespace: &str) -> Request {
         self.in_region(request.query("namespace", namespace))
     }
 

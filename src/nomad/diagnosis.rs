@@ -62,6 +62,22 @@ impl Diagnosis {
         self.placements.is_empty() && self.tasks.is_empty()
     }
 
+    /// The task that says most about what is wrong: one that has ended with a code other than 0, one that
+    /// has gone wrong in another way, or any.
+    pub fn failing(&self) -> Option<&TaskTrouble> {
+        let rank = |trouble: &&TaskTrouble| {
+            let codes = trouble.events.iter().filter_map(|event| event.exit_code);
+            match trouble.events.iter().any(is_bad) {
+                _ if trouble.task.is_empty() => 0,
+                true if codes.clone().any(|code| code != 0) => 3,
+                true => 2,
+                false => 1,
+            }
+        };
+        // Of several the first.
+        self.tasks.iter().rev().max_by_key(rank)
+    }
+
     pub(super) fn of(evaluations: &[Evaluation], allocations: &[Allocation]) -> Self {
         let waiting = evaluations
             .iter()
@@ -114,7 +130,9 @@ fn troubles_of(allocation: &Allocation) -> Vec<(&str, TaskTrouble)> {
         .deployment_status
         .as_ref()
         .and_then(|status| status.healthy);
-    if healthy == Some(true) || allocation.client_status == "complete" {
+    // What was healthy once may have failed since.
+    let is_well = healthy == Some(true) && allocation.client_status != "failed";
+    if is_well || allocation.client_status == "complete" {
         return Vec::new();
     }
     let trouble = |task: &str, state: &str, restarts, events| TaskTrouble {

@@ -7,14 +7,18 @@
 //! Source: <https://developer.hashicorp.com/nomad/api-docs>, and Nomad's own Go client (`api/`).
 
 mod client;
+mod deployments;
 mod diagnosis;
 pub mod job;
+mod logs;
 mod model;
 mod objects;
 pub mod watch;
 
 pub use client::{Change, Client, Enforce, LiveJob, Planned, Registered, Validated, Wait};
+pub use deployments::{GivenUp, JobVersion};
 pub use diagnosis::{Diagnosis, Placement, TaskEvent, TaskTrouble};
+pub use logs::Tail;
 pub use model::{
     AllocDeployment, Allocation, AllocationMetric, Deployment, Evaluation, Group, JobStub,
     RawTaskEvent, TaskState,

@@ -100,6 +100,8 @@ pub enum Reason {
         version: u64,
         /// Nomad's description of why.
         description: String,
+        /// What Nomad has gone back to, where it has.
+        reverted: Option<Reverted>,
     },
     /// The job's deployment had failed before this watch, and its allocations do not all run. Nomad
     /// starts nothing new for this version.
@@ -108,6 +110,15 @@ pub enum Reason {
     Allocations,
     /// The job was changed or stopped by somebody else meanwhile.
     Replaced,
+}
+
+/// What Nomad goes back to by itself after a failed deployment (`auto_revert`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reverted {
+    /// The older version.
+    pub to: u64,
+    /// The version that the job has now; the older one gets a new number.
+    pub now: Option<u64>,
 }
 
 impl From<Error> for Reason {
@@ -244,6 +255,16 @@ impl<P: Fn(Progress) + Send + Sync> Watch<'_, P> {
             .as_ref()
             .map(|evaluation| evaluation.create_index);
         let mut next = self.deployment(evaluation.as_ref()).await?;
+        if let (Some(registered), Some((_, deployment))) = (registered, &next)
+            && deployment.job_spec_modify_index == registered.job_modify_index
+            && deployment.job_version < live.version
+        {
+            // It has been followed by another version already: by Nomad's own, where it had failed.
+            return Err(match deployment.status.as_str() {
+                "failed" => failed(deployment, Some(live.version)),
+                _ => Reason::Replaced,
+            });
+        }
         loop {
             let (hopeless, judged) = match next {
                 None => (Reason::Allocations, None),
@@ -350,10 +371,10 @@ impl<P: Fn(Progress) + Send + Sync> Watch<'_, P> {
                 // By a newer version, or because the job was stopped.
                 "cancelled" => return Err(Reason::Replaced),
                 "failed" => {
-                    return Err(Reason::Deployment {
-                        version: live.version,
-                        description: deployment.status_description,
-                    });
+                    // The reason stands without what follows it, too.
+                    let now = self.client.job(self.namespace, self.job).await;
+                    let now = now.ok().flatten().map(|now| now.version);
+                    return Err(failed(&deployment, now));
                 }
                 _ if deployment.awaits_promotion() => return Ok(Ended::ToPromote),
                 _ => {}
@@ -473,6 +494,21 @@ impl<P: Fn(Progress) + Send + Sync> Watch<'_, P> {
     }
 }
 
+/// Why a deployment failed, where the job now has a version. Nomad makes the older one the newest in the same
+/// step (`DeploymentStatusDescriptionRollback` in its `nomad/structs/structs.go`).
+fn failed(deployment: &Deployment, now: Option<u64>) -> Reason {
+    let description = deployment.status_description.clone();
+    let to = description
+        .rsplit_once(" - rolling back to job version ")
+        .and_then(|(_, version)| version.parse().ok());
+    let now = now.filter(|now| *now > deployment.job_version);
+    Reason::Deployment {
+        version: deployment.job_version,
+        description,
+        reverted: to.map(|to| Reverted { to, now }),
+    }
+}
+
 /// How many allocations the job shall have; `None` for system jobs, where it depends on the nodes.
 fn desired(live: &LiveJob) -> Option<usize> {
     if live.kind == "system" {
@@ -542,8 +578,19 @@ impl Failure {
             }
             Reason::TimedOut => "Nomad goes on trying.".to_owned(),
             Reason::Evaluation(description) => format!("The scheduler says: {description}."),
-            Reason::Deployment { description, .. } => {
-                format!("Nomad says of its deployment: {description}.")
+            Reason::Deployment {
+                version,
+                description,
+                reverted,
+            } => {
+                let description = description.trim_end_matches('.');
+                let after = match reverted {
+                    Some(reverted) => reverted.to_string(),
+                    None => format!(
+                        "Nomad has not gone back to an older version: the job stays at version {version}."
+                    ),
+                };
+                format!("Nomad says of its deployment: {description}. {after}")
             }
             Reason::Stuck => format!(
                 "Its last deployment failed, and Nomad tries nothing more with the same specification. Correct the application; or, where the cause lay elsewhere and is gone, run `nomad job stop -purge -namespace {namespace} {job}` and apply again, which starts it anew."
@@ -561,7 +608,7 @@ impl Failure {
         } else {
             lines.push(self.diagnosis.to_string());
         }
-        let look = match self.diagnosis.tasks.first() {
+        let look = match self.diagnosis.failing() {
             Some(task) => format!(
                 "nomad alloc logs -namespace {namespace} -stderr {} {}",
                 task.allocation, task.task
@@ -580,6 +627,16 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+impl fmt::Display for Reverted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Nomad has gone back to version {} of the job", self.to)?;
+        if let Some(now) = self.now {
+            write!(f, ", which is its version {now} now")?;
+        }
+        f.write_str(": that is what runs, and the next plan shows the difference.")
+    }
+}
 
 impl fmt::Display for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

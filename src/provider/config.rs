@@ -27,6 +27,8 @@ pub struct Config {
     pub clusters: BTreeMap<String, Cluster>,
     /// Whether a plan asks Nomad what it would do.
     pub dry_run: DryRun,
+    /// Whether an error tells the last lines of what a failed task wrote.
+    pub failure_logs: bool,
     /// How many revisions of each application are kept.
     pub revisions: u64,
 }
@@ -98,6 +100,12 @@ const NOMAD: &[Row] = &[
         Kind::Text,
         "Whether a plan asks Nomad what it would do with the jobs that change: `required` (the \
          default), `optional` (a Nomad that does not answer is a warning) or `off`.",
+    ),
+    (
+        "failure_logs",
+        Kind::Flag,
+        "Whether the error about a task that failed has the last lines in it that the task wrote; `true` \
+         otherwise. What a task writes may be secret, and the error is in the output of the run.",
     ),
 ];
 
@@ -341,6 +349,11 @@ pub fn read(
                 key_prefix,
                 clusters,
                 dry_run,
+                failure_logs: config
+                    .get("nomad")
+                    .get("failure_logs")
+                    .as_bool()
+                    .unwrap_or(true),
                 revisions,
             }))
         }

@@ -4,6 +4,7 @@
 //! the model ([`convert`]), asks the pure translator what should be, asks Nomad and the store what
 //! is, and answers with plans, states and diagnostics.
 
+pub mod actions;
 pub mod application;
 pub mod config;
 pub mod convert;
@@ -18,6 +19,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use async_trait::async_trait;
 
 use crate::http::Endpoint;
+use crate::protocol::action::Action;
 use crate::protocol::data_source::DataSource;
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
 use crate::protocol::function::Function;
@@ -77,6 +79,8 @@ pub struct Clients {
     pub clusters: BTreeMap<String, Cluster>,
     /// Whether a plan asks Nomad what it would do.
     pub dry_run: DryRun,
+    /// Whether an error tells the last lines of what a failed task wrote.
+    pub failure_logs: bool,
 }
 
 /// A further Nomad that components may name.
@@ -198,6 +202,10 @@ impl resource::Provider for OamProvider {
         vec![("oam_application", Arc::new(applications))]
     }
 
+    fn actions(&self) -> Vec<(&'static str, Arc<dyn Action>)> {
+        actions::all(&self.servers)
+    }
+
     async fn validate(&self, config: &Value) -> Diagnostics {
         // The environment of a validation need not be that of the apply.
         config::read(config, &|_| None).err().unwrap_or_default()
@@ -240,6 +248,7 @@ impl resource::Provider for OamProvider {
             region,
             clusters,
             dry_run: config.dry_run,
+            failure_logs: config.failure_logs,
         })));
         Vec::new()
     }

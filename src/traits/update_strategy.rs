@@ -81,6 +81,15 @@ static BLOCK: Block = Block {
                   they are, and the deployment waits until it is promoted.",
         },
         Field {
+            name: "promote",
+            oam: "promote",
+            kind: Kind::Bool,
+            required: false,
+            doc: "Whether a deployment that waits is promoted by the next apply, which shows in its plan. An \
+                  apply that begins a deployment still ends when its canaries are healthy. It is no part of \
+                  the job, and where nothing waits it changes nothing.",
+        },
+        Field {
             name: "auto_revert",
             oam: "autoRevert",
             kind: Kind::Bool,
@@ -127,6 +136,9 @@ struct UpdateStrategy {
     max_parallel: Option<u64>,
     canary: Option<u64>,
     auto_promote: Option<bool>,
+    /// The apply's to read, and nothing of the job.
+    #[serde(rename = "promote")]
+    _promote: Option<bool>,
     auto_revert: Option<bool>,
     health_check: Option<String>,
     min_healthy_time: Option<String>,
@@ -144,7 +156,7 @@ fn check(component: &Node, path: &Path, problems: &mut Vec<Problem>) {
         strategy => strategy.as_str(),
     };
     if strategy == Some("rolling") {
-        for name in ["canary", "auto_promote"] {
+        for name in ["canary", "auto_promote", "promote"] {
             if !update.get(name).is_null() {
                 problems.push(Problem::error(
                     path.field(name),

@@ -1,6 +1,6 @@
 //! What goes wrong outside the provider, and what the user is told.
 
-use super::support::{Action, Proxy, Workspace, servers, terraform::Diagnostic};
+use super::support::{Action, Gate, Proxy, Workspace, servers, terraform::Diagnostic};
 use super::{ADDRESS, application, at, worker, yearly};
 
 const PART: &str = "driver = \"raw_exec\"\n command = [\"/bin/true\"]";
@@ -162,6 +162,132 @@ fn a_job_that_never_gets_healthy_is_told_with_task_and_event() {
     work.plan().assert_empty();
     work.destroy();
     assert_eq!(servers.nomad.job_ids("sickly"), Vec::<String>::new());
+}
+
+/// A component that writes on stderr, in colours, and fails.
+fn outspoken(restarts: &str) -> String {
+    format!(
+        r#"
+  component "web" {{
+    type    = "worker"
+    driver  = "raw_exec"
+    command = ["/bin/sh", "-c", "seq 3000 >&2; printf '\\033[31msesame-%d\\033[0m\\a\\n' $((6*7)) >&2; exit 7"]
+    restart_policy {{
+      attempts = 0
+      interval = "1m"
+      delay    = "1s"
+      mode     = "fail"
+    }}
+    update_strategy {{
+      progress_deadline = "0s"
+      {restarts}
+    }}
+  }}"#
+    )
+}
+
+#[test]
+fn the_last_lines_of_a_task_that_fails_are_told_and_not_logged() {
+    let servers = servers();
+    let work = Workspace::new(servers, &application("outspoken", &outspoken("")));
+    let errors = work.try_apply().failed();
+    let told = &errors[0].detail;
+    let lines: Vec<_> = told
+        .lines()
+        .skip_while(|line| !line.starts_with("The last lines of the stderr of the task web"))
+        .skip(1)
+        .collect();
+    assert_eq!(lines.len(), 20, "{told}");
+    assert_eq!((lines[0], lines[19]), ("    2982", "    sesame-42"));
+    assert!(told.contains("not gone back"), "{told}");
+    let log = work.log();
+    assert!(log.contains("/v1/client/fs/logs/"), "nothing was asked");
+    assert!(!log.contains("sesame-42"), "{log}");
+    work.destroy();
+}
+
+#[test]
+fn what_a_task_writes_is_not_asked_for_where_nobody_wants_it() {
+    let servers = servers();
+    let block = format!(
+        "provider \"oam\" {{\n  nomad {{\n    address = \"{}\"\n    failure_logs = false\n  }}\n}}\n",
+        servers.nomad.address
+    );
+    let mut work = Workspace::bare(&(block + &application("discreet", &outspoken(""))));
+    work.set("CONSUL_HTTP_ADDR", &servers.consul.address);
+    let told = text(&work.try_apply().failed());
+    assert!(told.contains("Exit Code: 7"), "{told}");
+    assert!(!told.contains("sesame-42"), "{told}");
+    assert!(!work.log().contains("/v1/client/fs/logs/"));
+    work.destroy();
+}
+
+#[test]
+fn logs_that_cannot_be_read_hide_nothing() {
+    let servers = servers();
+    let proxy = Proxy::start(&servers.nomad.address);
+    let mut work = Workspace::bare(&application("unheard", &outspoken("")));
+    work.set("CONSUL_HTTP_ADDR", &servers.consul.address);
+    work.set("NOMAD_ADDR", &proxy.address);
+    proxy.rule(|seen| match seen.path.contains("/fs/logs/") {
+        true => Action::Answer(403, vec![], "Permission denied"),
+        false => Action::Forward,
+    });
+    let told = text(&work.try_apply().failed());
+    for part in [
+        "Exit Code: 7",
+        "What the task web wrote could not be read: Nomad denied access.",
+    ] {
+        assert!(told.contains(part), "no {part} in {told}");
+    }
+    let gate = Gate::new();
+    let held = gate.clone();
+    proxy.rule(move |seen| match seen.path.contains("/fs/logs/") {
+        true => Action::Hold(held.clone()),
+        false => Action::Forward,
+    });
+    work.change(&application("unheard", &outspoken("max_parallel = 2")));
+    let told = text(&work.try_apply().failed());
+    gate.open();
+    for part in [
+        "Exit Code: 7",
+        "What the task web wrote could not be read: its node did not send it in time.",
+    ] {
+        assert!(told.contains(part), "no {part} in {told}");
+    }
+    work.destroy();
+}
+
+#[test]
+fn a_version_that_nomad_took_back_is_told_and_planned_again() {
+    let servers = servers();
+    let strategy = "update_strategy {\n progress_deadline = \"0s\"\n auto_revert = true\n min_healthy_time = \"1s\"\n }";
+    let good = application("taken-back", &worker("web", strategy));
+    let work = Workspace::new(servers, &good);
+    work.apply();
+    let bad = application("taken-back", &outspoken("auto_revert = true"));
+    work.change(&bad);
+    let told = text(&work.try_apply().failed());
+    for part in [
+        "has gone back to version 0 of the job, which is its version 2 now",
+        "Exit Code: 7",
+        "sesame-42",
+    ] {
+        assert!(told.contains(part), "no {part} in {told}");
+    }
+    // What runs is the version before, and the plan says so.
+    let plan = work.plan();
+    let change = plan.change(ADDRESS);
+    assert_eq!(
+        at(change, "/before/component/web/command/0"),
+        "/bin/sleep",
+        "{change:#}"
+    );
+    assert_eq!(at(change, "/after/component/web/command/0"), "/bin/sh");
+    work.change(&good);
+    work.apply();
+    work.plan().assert_empty();
+    work.destroy();
 }
 
 #[test]

@@ -22,6 +22,7 @@ mod imports;
 mod lifecycle;
 mod manifests;
 mod moves;
+mod promotion;
 mod revisions;
 mod scopes;
 mod traits;

@@ -220,7 +220,81 @@ async fn a_canary_that_fails_is_told_though_nomad_goes_back() {
         matches!(failure.reason, Reason::Deployment { version: 1, .. }),
         "{failure:?}"
     );
-    assert_told(&failure, &["rolling back to job version 0", "Exit Code: 3"]);
+    assert_told(
+        &failure,
+        &[
+            "rolling back to job version 0",
+            "has gone back to version 0 of the job, which is its version 2 now",
+            "Exit Code: 3",
+        ],
+    );
+}
+
+/// The watch looks at the job only when Nomad is through with it.
+#[tokio::test]
+async fn a_version_that_nomad_took_back_at_once_is_told() {
+    let proxy = Proxy::start(&servers().nomad.address);
+    let client = nomad_at(&proxy.address);
+    let mut job = job("w-quickly-reverted", "service", SLEEP);
+    job["Update"]["AutoRevert"] = json!(true);
+    run(&client, &job).await.result.unwrap();
+    let gate = Gate::new();
+    let held = gate.clone();
+    proxy.rule(move |seen| match seen.path.split('?').next() {
+        Some("/v1/job/w-quickly-reverted") => Action::Hold(held.clone()),
+        _ => Action::Forward,
+    });
+    script(&mut job, "exit 3");
+    let registered = register(&client, &job).await;
+    let direct = nomad_at(&servers().nomad.address);
+    let follow = watch(&client, "w-quickly-reverted", Some(&registered));
+    let release = async {
+        loop {
+            let live = direct.job("default", "w-quickly-reverted").await.unwrap();
+            if live.unwrap().version == 2 {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        proxy.rule(|_| Action::Forward);
+        gate.open();
+    };
+    let (watched, ()) = tokio::join!(follow, release);
+    let failure = watched.failure();
+    assert!(
+        matches!(failure.reason, Reason::Deployment { version: 1, .. }),
+        "{failure:?}"
+    );
+    assert_told(&failure, &["has gone back to version 0", "Exit Code: 3"]);
+}
+
+#[tokio::test]
+async fn the_last_lines_of_a_task_are_found() {
+    let client = client(servers());
+    let many = "i=0; while [ $i -lt 9000 ]; do echo out $i; i=$((i+1)); done";
+    for (id, script, want) in [
+        ("w-says-much", many, Some(("stdout", 20, "out 8999"))),
+        (
+            "w-says-both",
+            "echo out; echo err >&2",
+            Some(("stderr", 2, "err")),
+        ),
+        ("w-says-nothing", "true", None),
+    ] {
+        let script = format!("{script}; exit 3");
+        let failure = run(&client, &job(id, "service", &script)).await.failure();
+        let trouble = failure.diagnosis.failing().unwrap();
+        // Each of them is started twice.
+        let tail = client.last_lines("default", &trouble.allocation, &trouble.task);
+        let tail = tail.await.unwrap();
+        let told = tail.as_ref().map(|tail| {
+            let last = tail.lines.last().unwrap().as_str();
+            (tail.stream, tail.lines.len(), last)
+        });
+        assert_eq!(told, want, "{id}");
+    }
+    let nobody = client.last_lines("default", "00000000-0000-0000-0000-000000000000", "task");
+    assert!(matches!(nobody.await, Ok(None) | Err(_)));
 }
 
 #[tokio::test]

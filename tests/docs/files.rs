@@ -43,7 +43,7 @@ pub fn generated() -> Vec<String> {
     let is_generated = |file: &String| {
         let (folder, name) = file.split_once('/').unwrap_or(("", file));
         match folder {
-            "resources" | "data-sources" | "functions" | "schemas" => true,
+            "actions" | "resources" | "data-sources" | "functions" | "schemas" => true,
             "guides" => ["component-", "trait-", "scope-"]
                 .iter()
                 .any(|kind| name.starts_with(kind)),

@@ -6,6 +6,7 @@
 //! | `index.md` | the provider block, `templates/index.md`, `examples/provider/provider.tf` |
 //! | `resources/<name>.md` | the schema, `templates/resources/oam_<name>.md`, `examples/resources/oam_<name>/` |
 //! | `data-sources/<name>.md` | the same below `data-sources` |
+//! | `actions/<name>.md` | the same below `actions` |
 //! | `functions/<name>.md` | the signature, `templates/functions/<name>.md`, `examples/functions/<name>/` |
 //! | `schemas/<name>.schema.json` | the JSON Schema of a document, a component type, a trait or a scope |
 //! | `guides/component-…`, `trait-…`, `scope-…` | the definition, and the example of that name with its jobs |
@@ -40,6 +41,9 @@ fn pages() -> Vec<(String, String)> {
     for (name, data_source) in provider.data_sources() {
         let block = data_source.schema().block;
         pages.push(page::page(&page::DATA_SOURCE, name, &block));
+    }
+    for (name, action) in provider.actions() {
+        pages.push(page::page(&page::ACTION, name, &action.schema().block));
     }
     for (name, function) in provider.functions() {
         pages.push(function::page(name, &function.signature()));
@@ -91,6 +95,8 @@ fn every_template_belongs_to_a_page() {
             .iter()
             .map(|(name, _)| format!("data-sources/{name}.md")),
     );
+    let actions = provider.actions();
+    names.extend(actions.iter().map(|(name, _)| format!("actions/{name}.md")));
     let functions = provider.functions();
     names.extend(
         functions

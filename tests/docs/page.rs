@@ -31,6 +31,13 @@ pub const DATA_SOURCE: Sort = Sort {
     usage: "data-source.tf",
 };
 
+/// The pages of actions.
+pub const ACTION: Sort = Sort {
+    folder: "actions",
+    title: "Action",
+    usage: "action.tf",
+};
+
 /// What stands before everything else: the title, the group in the registry's menu, one line of text.
 pub fn front(title: &str, group: &str, description: &str) -> String {
     let description = description.lines().next().unwrap_or_default();

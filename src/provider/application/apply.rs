@@ -16,7 +16,7 @@ use super::private::{Private, Seen};
 use super::purge::{JobRef, Purge};
 use super::{failure, plan, purge};
 use crate::nomad::watch::{self, Healthy};
-use crate::nomad::{self, Enforce, Registered};
+use crate::nomad::{self, Enforce, Registered, Wait};
 use crate::oam::{self, Node};
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics, has_error};
 use crate::protocol::path::AttributePath;
@@ -335,6 +335,9 @@ impl<'a> Work<'a> {
         if !has_error(&done.diagnostics) {
             self.wait(clients, cx, &mut done).await;
         }
+        if !has_error(&done.diagnostics) {
+            self.promote(clients, cx, &mut done).await;
+        }
         if has_error(&done.diagnostics) {
             self.fail(clients, held, done).await
         } else {
@@ -463,13 +466,59 @@ impl<'a> Work<'a> {
         })
     }
 
+    /// Whether the apply before was interrupted or has failed.
+    fn is_again(&self) -> bool {
+        let status = self.prior.get("status").as_str();
+        status.is_some_and(|status| status != "settled")
+    }
+
+    /// Promotes the deployments that waited for it before this apply, and waits until they are through. What
+    /// this apply has begun, or an interrupted one, nobody has seen yet: that waits for the next.
+    async fn promote(&self, clients: &Clients, cx: &Context, done: &mut Done) {
+        if self.is_again() {
+            return;
+        }
+        let wanted = self.translations.iter().filter(|translation| {
+            !done.written.contains_key(&translation.key())
+                && config::promotes(&self.node, &translation.component)
+        });
+        let results = join_all(wanted.map(|translation| async move {
+            let promoted = self.promote_one(clients, cx, translation).await;
+            (translation.key(), promoted)
+        }));
+        for (key, result) in results.await {
+            if let Err(diagnostic) = result {
+                done.diagnostics.push(diagnostic.at(self.strategy(&key)));
+            }
+        }
+    }
+
+    async fn promote_one(
+        &self,
+        clients: &Clients,
+        cx: &Context,
+        translation: &Translation,
+    ) -> Result<(), Diagnostic> {
+        let job = &translation.job;
+        let nomad = clients.nomad_of(translation.cluster.as_deref())?;
+        let latest = nomad.latest_deployment(&job.namespace, &job.id, Wait::NONE);
+        let (_, latest) = latest.await.map_err(|error| failure::nomad(&error))?;
+        let applied = self.version(&translation.key(), &Done::default());
+        let Some(deployment) = latest
+            .filter(|latest| latest.awaits_promotion() && applied == Some(latest.job_version))
+        else {
+            return Ok(());
+        };
+        tracing::info!(job = job.id, "promoting");
+        let promoted = nomad.promote_deployment(&job.namespace, &deployment.id);
+        promoted.await.map_err(|error| failure::nomad(&error))?;
+        let (_, result) = self.wait_for(clients, &cx.cancel, translation, None).await;
+        result.map(drop)
+    }
+
     /// Waits for every job that was written; after an interrupted or failed apply, for all.
     async fn wait(&self, clients: &Clients, cx: &Context, done: &mut Done) {
-        let again = self
-            .prior
-            .get("status")
-            .as_str()
-            .is_some_and(|status| status != "settled");
+        let again = self.is_again();
         let waits = self.translations.iter().filter_map(|translation| {
             let registered = done.written.get(&translation.key());
             (registered.is_some() || again)
@@ -509,14 +558,14 @@ impl<'a> Work<'a> {
         let progress = |progress: watch::Progress| {
             tracing::info!(job = job.id, "{progress}");
         };
-        let healthy = async {
-            let healthy =
-                watch::until_healthy(nomad, namespace, &job.id, registered, cancel, progress);
-            healthy.await.map_err(|error| failure::unhealthy(&error))
-        };
+        let healthy = watch::until_healthy(nomad, namespace, &job.id, registered, cancel, progress);
         let result = match timeout_at(self.deadline, healthy).await {
             Ok(result) => result,
             Err(_) => Err(too_late(nomad, namespace, &job.id).await),
+        };
+        let result = match result {
+            Ok(healthy) => Ok(healthy),
+            Err(error) => Err(failure::unhealthy(clients, nomad, &error).await),
         };
         (translation, result)
     }
@@ -663,16 +712,16 @@ impl<'a> Work<'a> {
 }
 
 /// Why a job is not healthy when the time is up. Finding out has a time of its own.
-async fn too_late(nomad: &nomad::Client, namespace: &str, id: &str) -> Diagnostic {
+pub async fn too_late(nomad: &nomad::Client, namespace: &str, id: &str) -> watch::Failure {
     let limit = Instant::now() + Duration::from_secs(10);
     let diagnosis = watch::diagnose(nomad, namespace, id);
     let diagnosis = timeout_at(limit, diagnosis).await;
     let diagnosis = diagnosis.ok().and_then(Result::ok).unwrap_or_default();
-    failure::unhealthy(&watch::Failure::timed_out(namespace, id, diagnosis))
+    watch::Failure::timed_out(namespace, id, diagnosis)
 }
 
 /// What stands after the key of a job that is left for another place, in an intent.
-const LEFT: &str = "!left";
+pub const LEFT: &str = "!left";
 
 /// The job of a record.
 pub fn job_ref(key: &str, job: &JobRecord) -> JobRef {

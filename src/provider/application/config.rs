@@ -107,6 +107,13 @@ pub fn same(one: &Value, other: &Value) -> bool {
     }
 }
 
+/// Whether an application in the normal form wants a deployment of a component promoted that waits for it.
+pub fn promotes(node: &Node, component: &str) -> bool {
+    let component = node.get("component").get(component);
+    let promote = component.get("update_strategy").get("promote");
+    matches!(promote, Node::Bool(true))
+}
+
 /// The application in a value that is wholly known.
 ///
 /// # Errors

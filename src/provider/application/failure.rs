@@ -1,11 +1,16 @@
 //! Errors of the layers below, as diagnostics.
 
+use std::time::Duration;
+
+use tokio::time::timeout;
+
 use super::private::Adopt;
 use crate::http;
 use crate::nomad::job::Job;
-use crate::nomad::watch;
+use crate::nomad::{self, Diagnosis, watch};
 use crate::oam::Problem;
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
+use crate::provider::Clients;
 use crate::store::{ApplicationKey, StoreError};
 
 /// An answer of Nomad, or none.
@@ -225,17 +230,79 @@ pub fn to_promote(job: &Job, deployment: &str) -> Diagnostic {
         format!("The deployment of the job {id} waits to be promoted"),
         format!(
             "Its canaries are healthy, and run beside the instances of before. To let the new version \
-             take over, run `nomad deployment promote {region}-namespace {namespace} {deployment}`; to \
-             take it away again, change the application back and apply. With `auto_promote = true` in \
-             its `update_strategy` a component needs neither."
+             take over, apply once more with `promote = true` in the component's `update_strategy`, use the \
+             action `oam_promote`, or run `nomad deployment promote {region}-namespace {namespace} {deployment}`. \
+             To take it away again, change the application back and apply. With `auto_promote = true` a \
+             component needs none of it."
         ),
     )
 }
 
-/// A job that did not become healthy.
-pub fn unhealthy(failure: &watch::Failure) -> Diagnostic {
-    match failure.reason {
-        watch::Reason::Cancelled => cancelled(),
-        _ => Diagnostic::error(failure.summary(), failure.detail()),
+/// A job that did not become healthy, with the last lines of the task that failed, where they are to be told.
+pub async fn unhealthy(
+    clients: &Clients,
+    nomad: &nomad::Client,
+    failure: &watch::Failure,
+) -> Diagnostic {
+    if matches!(failure.reason, watch::Reason::Cancelled) {
+        return cancelled();
     }
+    let mut detail = failure.detail();
+    let lines = last_lines(clients, nomad, &failure.namespace, &failure.diagnosis).await;
+    if let Some(lines) = lines {
+        detail = format!("{detail}\n{lines}");
+    }
+    Diagnostic::error(failure.summary(), detail)
+}
+
+/// What is known about a job that is not well, with the last lines of the task that failed; `None` where it
+/// cannot be found out, or is nothing. Finding out has a time of its own.
+pub async fn known(
+    clients: &Clients,
+    nomad: &nomad::Client,
+    namespace: &str,
+    id: &str,
+) -> Option<String> {
+    let diagnosis = timeout(LOGS_LIMIT, watch::diagnose(nomad, namespace, id)).await;
+    let diagnosis = diagnosis.ok()?.ok().filter(|known| !known.is_empty())?;
+    let told = diagnosis.to_string();
+    Some(
+        match last_lines(clients, nomad, namespace, &diagnosis).await {
+            Some(lines) => format!("{told}\n{lines}"),
+            None => told,
+        },
+    )
+}
+
+/// How long the node of a failed task may take to send what it wrote.
+const LOGS_LIMIT: Duration = Duration::from_secs(5);
+
+/// What the failed task wrote last, or why that is not known; `None` where there is no such task, or nothing,
+/// or nobody wants to know.
+async fn last_lines(
+    clients: &Clients,
+    nomad: &nomad::Client,
+    namespace: &str,
+    diagnosis: &Diagnosis,
+) -> Option<String> {
+    let trouble = diagnosis.failing()?;
+    let task = &trouble.task;
+    if task.is_empty() || !clients.failure_logs {
+        return None;
+    }
+    let tail = nomad.last_lines(namespace, &trouble.allocation, task);
+    let why = match timeout(LOGS_LIMIT, tail).await {
+        Ok(Ok(tail)) => {
+            let nomad::Tail { stream, lines } = tail?;
+            let lines = lines.join("\n    ");
+            return Some(format!(
+                "The last lines of the {stream} of the task {task}:\n    {lines}"
+            ));
+        }
+        Ok(Err(error)) => error.summary(),
+        Err(_) => "its node did not send it in time".to_owned(),
+    };
+    Some(format!(
+        "What the task {task} wrote could not be read: {why}."
+    ))
 }

@@ -16,7 +16,7 @@
 //! | [`upgrade`] | states of older schema versions |
 
 mod adopt;
-mod apply;
+pub(super) mod apply;
 mod config;
 mod destroy;
 mod dry_run;
@@ -26,7 +26,7 @@ mod identity;
 mod list;
 mod plan;
 mod private;
-mod purge;
+pub(super) mod purge;
 pub(super) mod read;
 pub(super) mod schema;
 mod upgrade;

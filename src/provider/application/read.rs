@@ -11,7 +11,7 @@ use super::config;
 use super::private::{Private, Seen};
 use super::{failure, plan, purge};
 use crate::nomad::job::Job;
-use crate::nomad::{self, LiveJob, Wait};
+use crate::nomad::{self, Deployment, LiveJob, Wait};
 use crate::oam::{self, Node, Problem, def};
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
 use crate::protocol::resource::{ReadRequest, ReadResponse};
@@ -134,14 +134,14 @@ async fn observe(
         let nomad = clients.nomad_of(translation.cluster.as_deref())?;
         let live = nomad.job(&job.namespace, &job.id).await;
         let live = live.map_err(|e| failure::nomad(&e))?;
-        let failed = match &live {
-            Some(live) if settled && has_canaries(job) => failed(nomad, job, live).await?,
+        let deployment = match &live {
+            Some(live) if settled && has_canaries(job) => deployment(nomad, job, live).await?,
             _ => None,
         };
-        Ok((live, failed))
+        Ok((live, deployment))
     });
     let live = try_join_all(live).await.map_err(|error| vec![error])?;
-    let (live, failed): (Vec<_>, Vec<_>) = live.into_iter().unzip();
+    let (live, deployments): (Vec<_>, Vec<_>) = live.into_iter().unzip();
 
     let mut state = base(&recorded, before, ty);
     let mut private = Private {
@@ -152,7 +152,7 @@ async fn observe(
     let mut drift = Vec::new();
     let (mut any_drifted, mut compared) = (false, Vec::new());
     let applied = |key: &str| record.jobs.get(key).and_then(|job| job.version);
-    for ((translation, found), failed) in translations.iter().zip(&live).zip(failed) {
+    for ((translation, found), deployment) in translations.iter().zip(&live).zip(deployments) {
         let job_key = translation.key();
         let Some(found) = found else {
             tracing::info!(job = translation.job.id, "the job is gone");
@@ -166,18 +166,33 @@ async fn observe(
             }
             continue;
         };
-        let drifted = compare(translation, found, ty, &mut state, &mut drift);
+        let mut drifted = compare(translation, found, ty, &mut state, &mut drift);
         any_drifted |= drifted;
-        if failed.is_none() {
+        let failed = deployment.as_ref().is_some_and(|it| it.status == "failed");
+        if !failed {
             compared.push((translation, found));
         }
-        let drifted = drifted || failed.is_some();
-        if let Some(why) = failed {
+        let mut not_successful = |live: String| {
             drift.push(Value::from([
                 ("path", format!("{}/Deployment", translation.job.id).into()),
                 ("recorded", text(&"successful".into())),
-                ("live", text(&format!("failed: {why}").into())),
+                ("live", text(&live.into())),
             ]));
+        };
+        match deployment {
+            Some(it) if failed => {
+                drifted = true;
+                not_successful(format!("failed: {}", it.status_description));
+            }
+            // As the apply decides it: what it promotes is not registered again.
+            Some(it)
+                if it.awaits_promotion()
+                    && applied(&job_key) == Some(it.job_version)
+                    && config::promotes(&recorded, &translation.component) =>
+            {
+                not_successful("waits to be promoted".to_owned());
+            }
+            _ => {}
         }
         let seen = Seen {
             index: found.job_modify_index,
@@ -247,17 +262,16 @@ fn has_canaries(job: &Job) -> bool {
     updates.any(|update| update.canary.is_some_and(|canaries| canaries > 0))
 }
 
-/// Why the deployment of a job's version has failed, if it has: the job is as it should be then, and what
-/// runs is the version before.
-async fn failed(
+/// The deployment of a job's version. Where it has failed, the job is as it should be, and what runs is the
+/// version before.
+async fn deployment(
     nomad: &nomad::Client,
     job: &Job,
     live: &LiveJob,
-) -> Result<Option<String>, Diagnostic> {
+) -> Result<Option<Deployment>, Diagnostic> {
     let latest = nomad.latest_deployment(&job.namespace, &job.id, Wait::NONE);
     let (_, latest) = latest.await.map_err(|error| failure::nomad(&error))?;
-    let of_this = latest.filter(|it| it.job_version == live.version && it.status == "failed");
-    Ok(of_this.map(|deployment| deployment.status_description))
+    Ok(latest.filter(|it| it.job_version == live.version))
 }
 
 /// What `status` says of a phase.

@@ -402,6 +402,7 @@ fn what_comes_of_another_resource_is_all_that_is_not_known() {
         unknown,
         [
             "/component/job/env/A",
+            "/jobs/job/changes",
             "/jobs/job/version",
             "/jobs/other/version"
         ]
