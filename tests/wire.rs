@@ -651,6 +651,17 @@ async fn what_is_not_known_yet_is_deferred_where_terraform_can_wait() {
         assert_eq!(plan.deferred.map(|it| it.reason()), want);
     }
 
+    for name in ["tenant", "name"] {
+        let mut config = host.config(&yearly("defer", None));
+        let entries = config.as_map_mut().unwrap();
+        entries.insert(name.to_owned(), Value::UNKNOWN);
+        for (can_wait, want) in [(true, Some(Reason::ResourceConfigUnknown)), (false, None)] {
+            let plan = host.plan_as(&NOTHING, &config, can_wait).await;
+            assert_eq!(plan.diagnostics, []);
+            assert_eq!(plan.deferred.map(|it| it.reason()), want, "{name}");
+        }
+    }
+
     let ty = OamProvider::new(|_| None).schema().implied_type();
     let mut block = value(&json!({ "nomad": {}, "consul": {} }), &ty);
     let nomad = block.as_map_mut().unwrap().get_mut("nomad").unwrap();

@@ -46,7 +46,9 @@ pub async fn plan(servers: &Servers, cx: &Context, request: PlanRequest) -> Plan
             return response;
         }
     }
-    if response.state.get("manifest").is_unknown() {
+    // Without these nobody can say which application it is, or what is in it.
+    let unknown = |name| config.get(name).is_unknown();
+    if response.state.get("manifest").is_unknown() || unknown("tenant") || unknown("name") {
         cx.defer(Deferral::ResourceConfigUnknown);
     }
     if !response.state.get("manifest").is_null() {
