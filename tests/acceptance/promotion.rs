@@ -28,21 +28,21 @@ fn rolled_out(servers: &Servers, id: &str) -> (Value, Value, Value) {
 #[test]
 fn a_later_apply_promotes() {
     let servers = servers();
-    let id = "later-web";
+    let id = "afterwards-web";
     let is = |version: u64, status: &str| {
         let want = (version.into(), version.into(), status.into());
         assert_eq!(rolled_out(servers, id), want);
     };
-    let work = Workspace::new(servers, &canaried("later", "old", ""));
+    let work = Workspace::new(servers, &canaried("afterwards", "old", ""));
     work.apply();
-    work.change(&canaried("later", "new", ""));
+    work.change(&canaried("afterwards", "new", ""));
     work.apply();
     is(1, "running");
     work.plan().assert_empty();
 
     // Asked for, it shows in the plan, and makes no version of the job.
     let promote = "promote = true";
-    work.change(&canaried("later", "new", promote));
+    work.change(&canaried("afterwards", "new", promote));
     let plan = work.plan();
     let change = plan.change(ADDRESS);
     let strategy = "/component/web/update_strategy/promote";
@@ -53,7 +53,7 @@ fn a_later_apply_promotes() {
     work.plan().assert_empty();
 
     // What an apply begins still ends at the canary: the next one promotes, and says so before.
-    work.change(&canaried("later", "newest", promote));
+    work.change(&canaried("afterwards", "newest", promote));
     let third = work.apply();
     is(2, "running");
     let waits = |summary: &str| summary.contains("waits to be promoted");
@@ -61,7 +61,7 @@ fn a_later_apply_promotes() {
     let plan = work.plan();
     let change = plan.change(ADDRESS);
     let drift = at(change, "/before/drift/0");
-    assert_eq!(drift["path"], "later-web/Deployment");
+    assert_eq!(drift["path"], "afterwards-web/Deployment");
     assert_eq!(drift["live"], "\"waits to be promoted\"");
     assert_eq!(at(change, "/after/drift"), &serde_json::json!([]));
     assert_eq!(at(change, "/after/jobs"), at(change, "/before/jobs"));
@@ -70,7 +70,7 @@ fn a_later_apply_promotes() {
     work.plan().assert_empty();
 
     // Without it, nothing is done to the job, either.
-    work.change(&canaried("later", "newest", ""));
+    work.change(&canaried("afterwards", "newest", ""));
     work.apply();
     is(2, "successful");
     work.plan().assert_empty();

@@ -309,7 +309,12 @@ pub async fn jobs(
             .filter(|live| purge::is_ours(live, key));
         let entry = live.map(|live| {
             let (id, namespace) = (&recorded.id, &recorded.namespace);
-            job(id, namespace, recorded.version, &live, &Value::Null)
+            let mut entry = job(id, namespace, recorded.version, &live, &Value::Null);
+            // Only whoever applied it knows.
+            if let Some(entry) = entry.as_map_mut() {
+                entry.remove("changes");
+            }
+            entry
         });
         Ok(entry.map(|entry| (name.clone(), entry)))
     });

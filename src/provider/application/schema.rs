@@ -84,7 +84,7 @@ fn computed() -> Vec<Attribute> {
             "Raised by one with each apply that changes the application.",
         ),
         status(),
-        jobs(),
+        jobs([changes()]),
         Attribute::nested(
             "drift",
             difference,
@@ -113,10 +113,10 @@ pub fn status() -> Attribute {
     )
 }
 
-/// The jobs of an application.
-pub fn jobs() -> Attribute {
+/// The jobs of an application, with these further attributes.
+pub fn jobs(further: impl IntoIterator<Item = Attribute>) -> Attribute {
     let text = |name, doc| Attribute::new(name, Type::String, Mode::Computed, doc);
-    let job = vec![
+    let mut job = vec![
         text("id", "The job's ID."),
         text("namespace", "The namespace it is in."),
         text("type", "`service`, `batch` or `system`."),
@@ -132,14 +132,8 @@ pub fn jobs() -> Attribute {
             Mode::Computed,
             "Whether somebody has stopped the job; the next apply starts it again.",
         ),
-        Attribute::new(
-            "changes",
-            Type::List(Box::new(Type::String)),
-            Mode::Computed,
-            "What the last apply that changed the job has changed in it: the places, as in Nomad's JSON. \
-             Empty where it made the job.",
-        ),
     ];
+    job.extend(further);
     Attribute::nested(
         "jobs",
         job,
@@ -147,6 +141,16 @@ pub fn jobs() -> Attribute {
         Mode::Computed,
         "The Nomad job of each component, by its name, with `@` and the cluster after it where the \
          component is in several.",
+    )
+}
+
+fn changes() -> Attribute {
+    Attribute::new(
+        "changes",
+        Type::List(Box::new(Type::String)),
+        Mode::Computed,
+        "What the last apply that changed the job has changed in it: the places, as in Nomad's JSON. Empty \
+         where it made the job.",
     )
 }
 

@@ -52,7 +52,7 @@ impl DataSource for Application {
                         Mode::Computed,
                         "The type of each component, by its name.",
                     ),
-                    shape::jobs(),
+                    shape::jobs([]),
                 ])
                 .collect(),
         )
