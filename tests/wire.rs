@@ -437,7 +437,13 @@ async fn applications_are_listed_by_tenant() {
         plain(&state)["component"]["job"]["env"],
         json!({ "A": "1" })
     );
-    assert_eq!(state.get("jobs"), made[2].state.get("jobs"));
+    // What the last apply has changed only its own state tells.
+    let known = |state: &Value| {
+        let mut jobs = plain(state)["jobs"].clone();
+        jobs["job"].as_object_mut().unwrap().remove("changes");
+        jobs
+    };
+    assert_eq!(known(&state), known(&made[2].state));
 
     assert_eq!(
         names(&host.list(json!({}), 1, false).await),
