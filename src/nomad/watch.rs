@@ -162,7 +162,7 @@ pub async fn until_healthy(
             let known = match reason {
                 Reason::Request(_) | Reason::Replaced => None,
                 Reason::Deployment { version, .. } => {
-                    let known = diagnose_version(client, namespace, job, Some(version));
+                    let known = diagnose_failed(client, namespace, job, version);
                     cancel.run_until_cancelled(known).await
                 }
                 _ => {
@@ -198,6 +198,24 @@ async fn diagnose_version(
     let (evaluations, (_, mut allocations)) = tokio::try_join!(evaluations, allocations)?;
     allocations.retain(|allocation| version.is_none_or(|it| allocation.job_version == it));
     Ok(Diagnosis::of(&evaluations, &allocations))
+}
+
+/// As [`diagnose_version`], of a deployment that has just failed: a deployment fails by its deadline on the
+/// server, and what its clients have to say of it can come a moment later.
+async fn diagnose_failed(
+    client: &Client,
+    namespace: &str,
+    job: &str,
+    version: u64,
+) -> Result<Diagnosis, Error> {
+    for _ in 0..10 {
+        let known = diagnose_version(client, namespace, job, Some(version)).await?;
+        if !known.is_empty() {
+            return Ok(known);
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    diagnose_version(client, namespace, job, Some(version)).await
 }
 
 struct Watch<'a, P> {
