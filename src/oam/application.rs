@@ -128,7 +128,8 @@ pub static COMPONENT: Block = Block {
             kind: Kind::Text(&form::KEY),
             required: false,
             doc: "Path of a secret in Vault with the fields `username` and `password`, with which \
-                  the images are pulled, such as `secret/data/registry`.",
+                  the images are pulled, such as `secret/data/registry`. The containers see both, as \
+                  `OAM_REGISTRY_USERNAME` and `OAM_REGISTRY_PASSWORD`.",
         },
         Field {
             name: "driver",
