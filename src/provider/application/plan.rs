@@ -318,6 +318,8 @@ fn jobs(
         .as_ref()
         .map(|target| translated(planned, target))
         .unwrap_or_default();
+    // Of a manifest it is read from the text, which is not to be read for each job.
+    let application = config::name(planned);
     let mut entries = BTreeMap::new();
     let mut changed = Vec::new();
     for (name, component) in components {
@@ -338,7 +340,9 @@ fn jobs(
             }
             changed.extend(next.map(|job| (key.clone(), job.clone())));
             let known = |value: Option<&str>| value.map_or(Value::UNKNOWN, Value::from);
-            let id = config::name(planned).map(|application| oam::job_id(&application, name));
+            let id = application
+                .as_ref()
+                .map(|application| oam::job_id(application, name));
             let namespace = match (next, &target) {
                 (Some(job), _) => Some(job.namespace.as_str()),
                 (None, Some(target)) => namespace(&node, target),
@@ -426,19 +430,23 @@ pub fn translated(state: &Value, target: &Target) -> BTreeMap<String, Job> {
     let Some(components) = node.get("component").as_map() else {
         return BTreeMap::new();
     };
+    let mut rest = node.clone();
+    if let Node::Map(entries) = &mut rest {
+        entries.remove("component");
+    }
+    if !rest.is_wholly_known() {
+        return BTreeMap::new();
+    }
     let mut jobs = BTreeMap::new();
     for (name, component) in components {
         if !component.is_wholly_known() {
             continue;
         }
         // The application with this component alone: the others do not matter for its job.
-        let mut alone = node.clone();
+        let mut alone = rest.clone();
         if let Node::Map(entries) = &mut alone {
             let component = Node::Map([(name.clone(), component.clone())].into());
             entries.insert("component".to_owned(), component);
-        }
-        if !alone.is_wholly_known() {
-            return BTreeMap::new();
         }
         let Ok(application) = oam::parse(&alone) else {
             continue;
