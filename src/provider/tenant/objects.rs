@@ -22,7 +22,7 @@ pub enum Found {
     /// There is none.
     Absent,
     /// This.
-    There(Object),
+    There(Box<Object>),
 }
 
 /// What a tenant has on the servers, and should have.
@@ -126,7 +126,7 @@ impl<'a> Objects<'a> {
         Ok(match kind {
             Kind::Namespace => {
                 let found = nomad.namespace(&name).await?;
-                found.map_or(Found::Absent, |it| Found::There(Object::Namespace(it)))
+                found.map_or(Found::Absent, |it| there(Object::Namespace(it)))
             }
             Kind::NomadPolicy => from(nomad.acl_policy(&name).await?, Object::NomadPolicy),
             Kind::ConsulTasksPolicy | Kind::ConsulPolicy => {
@@ -147,7 +147,7 @@ impl<'a> Objects<'a> {
                         Err(error) => return Err(error),
                     },
                 };
-                found.map_or(Found::Absent, Found::There)
+                found.map_or(Found::Absent, there)
             }
         })
     }
@@ -223,7 +223,7 @@ impl<'a> Objects<'a> {
             let live = match found {
                 Found::Off => continue,
                 Found::Absent => None,
-                Found::There(live) => Some(live),
+                Found::There(live) => Some(*live),
             };
             let is_there = |touched| -> Result<(), Refused> {
                 goes_on().map_err(|diagnostic| refused(touched, diagnostic))
@@ -346,9 +346,15 @@ impl<'a> Objects<'a> {
         );
         match live {
             Object::Namespace(_) => return nomad.delete_namespace(&name).await,
-            Object::NomadPolicy(_) => drop(nomad.delete_acl_policy(&name).await?),
-            Object::ConsulPolicy(AclPolicy { id, .. }) => drop(consul.delete_acl_policy(id).await?),
-            Object::ConsulRole(AclRole { id, .. }) => drop(consul.delete_acl_role(id).await?),
+            Object::NomadPolicy(_) => {
+                nomad.delete_acl_policy(&name).await?;
+            }
+            Object::ConsulPolicy(AclPolicy { id, .. }) => {
+                consul.delete_acl_policy(id).await?;
+            }
+            Object::ConsulRole(AclRole { id, .. }) => {
+                consul.delete_acl_role(id).await?;
+            }
             Object::VaultPolicy(_) => {
                 if let Some(vault) = vault {
                     vault.client.delete_policy(&name).await?;
@@ -424,8 +430,12 @@ fn from<T>(found: Acl<Option<T>>, object: fn(T) -> Object) -> Found {
     match found {
         Acl::Off => Found::Off,
         Acl::On(None) => Found::Absent,
-        Acl::On(Some(it)) => Found::There(object(it)),
+        Acl::On(Some(it)) => there(object(it)),
     }
+}
+
+fn there(object: Object) -> Found {
+    Found::There(Box::new(object))
 }
 
 /// Whether a write may have been done although no answer says so.
