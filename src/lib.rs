@@ -16,3 +16,4 @@ pub mod store;
 pub mod tenants;
 pub mod traits;
 pub mod translate;
+pub mod vault;

@@ -12,6 +12,7 @@ pub mod data;
 pub mod functions;
 pub mod planned;
 pub mod scope;
+pub mod tenancy;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -30,9 +31,9 @@ use crate::protocol::schema::Schema;
 use crate::protocol::value::Value;
 use crate::store::Store;
 use crate::translate::Place;
-use crate::{consul, nomad};
+use crate::{consul, nomad, vault};
 use config::DryRun;
-use planned::{Planned, PlannedScopes};
+use planned::{Planned, PlannedScopes, PlannedTenant, PlannedTenants};
 use scope::ScopeResource;
 use scope::data_source::ScopeDataSource;
 use scope::kind::Kind;
@@ -53,6 +54,7 @@ pub struct OamProvider {
 pub struct Servers {
     state: RwLock<State>,
     planned: PlannedScopes,
+    planned_tenants: PlannedTenants,
 }
 
 #[derive(Clone, Default)]
@@ -69,6 +71,8 @@ enum State {
 pub struct Clients {
     /// Runs the jobs.
     pub nomad: nomad::Client,
+    /// Has the tenants' secrets; without it nothing is made in Vault.
+    pub vault: Option<Vault>,
     /// Keeps the records.
     pub store: Store,
     /// Where the jobs of applications without a tenant go.
@@ -81,6 +85,18 @@ pub struct Clients {
     pub dry_run: DryRun,
     /// Whether an error tells the last lines of what a failed task wrote.
     pub failure_logs: bool,
+}
+
+/// The Vault that tenants' secrets are in.
+pub struct Vault {
+    /// Speaks to it.
+    pub client: vault::Client,
+    /// Where the JWT login of Nomad's tasks is mounted, below `auth/`.
+    pub auth_path: String,
+    /// Where the key-value store with the tenants' secrets is mounted.
+    pub secrets_mount: String,
+    /// The audience that the tasks' identities have.
+    pub audience: String,
 }
 
 /// A further Nomad that components may name.
@@ -150,9 +166,20 @@ impl Servers {
         self.planned.set(id, planned);
     }
 
+    /// What the plan that is being made does to tenants.
+    pub fn planned_tenants(&self) -> &PlannedTenants {
+        &self.planned_tenants
+    }
+
+    /// Notes what the plan that is being made does to a tenant.
+    pub fn plan_tenant(&self, name: &str, planned: PlannedTenant) {
+        self.planned_tenants.set(name, planned);
+    }
+
     fn set(&self, state: State) {
         // Whatever was planned before belongs to another run.
         self.planned.clear();
+        self.planned_tenants.clear();
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
     }
 }
@@ -243,6 +270,12 @@ impl resource::Provider for OamProvider {
         let clusters = clusters.collect();
         self.servers.set(State::Ready(Arc::new(Clients {
             nomad: nomad::Client::new(config.nomad),
+            vault: config.vault.map(|vault| Vault {
+                client: vault::Client::new(vault.endpoint),
+                auth_path: vault.auth_path,
+                secrets_mount: vault.secrets_mount,
+                audience: vault.audience,
+            }),
             store,
             namespace: namespace.unwrap_or_else(|| "default".to_owned()),
             region,
