@@ -13,6 +13,7 @@ mod diagnosis;
 pub mod job;
 mod logs;
 mod model;
+mod nodes;
 mod objects;
 mod quota;
 pub mod watch;
@@ -26,5 +27,6 @@ pub use model::{
     AllocDeployment, Allocation, AllocationMetric, Deployment, Evaluation, Group, JobStub,
     RawTaskEvent, TaskState,
 };
+pub use nodes::Node;
 pub use objects::{Deleted, META_PREFIX, META_SCOPE, Namespace, NodePool, Owner, owner};
 pub use quota::{Quota, QuotaLimit};

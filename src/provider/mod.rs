@@ -11,6 +11,7 @@ pub mod convert;
 pub mod data;
 pub mod functions;
 pub mod planned;
+pub mod quota;
 pub mod scope;
 pub mod tenancy;
 pub mod tenant;
@@ -255,8 +256,11 @@ impl resource::Provider for OamProvider {
         let namespace = config.nomad.namespace.clone();
         let region = config.nomad.region.clone();
         let consul = consul::Client::new(config.consul);
+        let places = config.clusters.iter();
+        let places = places.map(|(name, cluster)| (name.clone(), cluster.place.clone()));
+        let measure = quota::measure(places.collect());
         let store = match Store::new(consul, &config.key_prefix) {
-            Ok(store) => store.with_revisions(config.revisions),
+            Ok(store) => store.with_revisions(config.revisions).with_measure(measure),
             Err(error) => {
                 let path = AttributePath::new("consul").attribute(error.field);
                 return vec![Diagnostic::error(error.summary, error.detail).at(path)];

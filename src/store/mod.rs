@@ -5,6 +5,7 @@
 //! scopes: `<prefix>/scopes/<kind>/<name>` holds a [`ScopeRecord`], which is worked on in the same
 //! manner. How the two are kept together is told in `scopes.rs`. `<prefix>/tenants/<name>` holds a
 //! [`TenantRecord`], and `<prefix>/domains` the domains of all tenants: see `tenants.rs`.
+//! `<prefix>/usage/<tenant>` adds up what the tenant's applications have of its quotas: see `usage.rs`.
 //!
 //! What each apply made of an application is kept for a while below `<prefix>/revisions/`: see
 //! `revisions.rs`.
@@ -64,6 +65,7 @@ mod scopes;
 mod session;
 mod tenant;
 mod tenants;
+mod usage;
 mod version;
 
 pub use error::{Key, StoreError};
@@ -76,6 +78,7 @@ pub use scope::{ScopeKey, ScopeKind, ScopeRecord};
 pub use scopes::{MOST_SCOPES, Removal};
 pub use tenant::{TenantKey, TenantRecord};
 pub use tenants::TenantRemoval;
+pub use usage::Measure;
 pub use version::Version;
 
 use std::sync::Arc;
@@ -114,6 +117,7 @@ pub struct Store {
     inner: Arc<Inner>,
     lock_wait: Duration,
     revisions: u64,
+    measure: Option<Measure>,
 }
 
 #[derive(Debug)]
@@ -156,6 +160,7 @@ impl Store {
             inner: Arc::new(inner),
             lock_wait: LOCK_WAIT,
             revisions: revisions::KEPT,
+            measure: None,
         })
     }
 

@@ -5,13 +5,17 @@
 //! secrets in Vault, and policies that let nobody else's things be reached with its tokens.
 
 mod domains;
+mod ledger;
 mod mark;
 mod names;
 pub mod policies;
+mod usage;
 
 pub use domains::{Domains, Taken, is_within};
+pub use ledger::{Entry, LEDGER_FORMAT, Ledger, Overrun};
 pub use mark::{META_TENANT, Mark};
 pub use names::Names;
+pub use usage::{Quota, Usage};
 
 use serde::{Deserialize, Serialize};
 

@@ -22,10 +22,12 @@ use crate::protocol::diagnostic::{Diagnostic, Diagnostics, has_error};
 use crate::protocol::path::AttributePath;
 use crate::protocol::resource::{ApplyRequest, ApplyResponse, Context};
 use crate::protocol::value::Value;
+use crate::provider::quota::{self, Shares};
 use crate::provider::tenancy::Tenancy;
 use crate::provider::{Clients, scope};
 use crate::store::{
-    ApplicationKey, Expect, FORMAT, Held, JobRecord, Phase, Record, ScopeKey, Uses, Version,
+    ApplicationKey, DEFAULT_TENANT, Expect, FORMAT, Held, JobRecord, Phase, Record, ScopeKey, Uses,
+    Version,
 };
 use crate::translate::{self, Translation};
 
@@ -50,7 +52,7 @@ pub async fn apply(clients: &Clients, cx: &Context, request: ApplyRequest) -> Ap
         Err(diagnostics) => return unchanged(request, diagnostics),
     };
     let request = ApplyRequest { planned, ..request };
-    let work = match Work::new(clients, &request) {
+    let mut work = match Work::new(clients, &request) {
         Ok(work) => work,
         Err(diagnostics) => return unchanged(request, diagnostics),
     };
@@ -65,13 +67,18 @@ pub async fn apply(clients: &Clients, cx: &Context, request: ApplyRequest) -> Ap
     let uses = Uses {
         scopes,
         tenant: tenancy.seen(),
+        until: Some(work.deadline.into_std()),
     };
+    work.count(clients).await;
     let begun = clients
         .store
         .begin_using(&work.key, expect, work.intent(), &uses);
     match cx.cancel.run_until_cancelled(begun).await {
         Some(Ok(held)) => work.carry_out(clients, cx, held).await,
-        Some(Err(error)) => unchanged(request, vec![failure::store(&error)]),
+        Some(Err(error)) => {
+            let diagnostics = quota::failure(work.planned, &work.shares, &error);
+            unchanged(request, diagnostics)
+        }
         None => unchanged(request, vec![failure::cancelled()]),
     }
 }
@@ -147,6 +154,8 @@ struct Work<'a> {
     /// The jobs to be purged, by key: because they are no more, or are elsewhere, or because Nomad
     /// cannot turn one type of job into another.
     purges: BTreeMap<String, JobRef>,
+    /// What it takes of its tenant's quotas; nothing without a tenant.
+    shares: Shares,
     deadline: Instant,
 }
 
@@ -225,8 +234,17 @@ impl<'a> Work<'a> {
             before,
             writes,
             purges,
+            shares: Shares::default(),
             deadline: Instant::now() + timeout,
         })
+    }
+
+    /// Finds out what it takes of its tenant's quotas.
+    async fn count(&mut self, clients: &Clients) {
+        if self.key.tenant() != DEFAULT_TENANT {
+            let jobs = self.translations.iter().map(|it| (it.key(), &it.job));
+            self.shares = Shares::of(clients, jobs).await;
+        }
     }
 
     /// What the record must be; `None` where nobody has seen it.
@@ -288,6 +306,7 @@ impl<'a> Work<'a> {
             jobs,
             applied_scopes: applied_scopes(self.planned),
             leaving: BTreeSet::new(),
+            reserved: (self.key.tenant() != DEFAULT_TENANT).then(|| self.shares.sum()),
             operation: None,
         }
     }

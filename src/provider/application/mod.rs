@@ -17,7 +17,7 @@
 
 mod adopt;
 pub(super) mod apply;
-mod config;
+pub(super) mod config;
 mod destroy;
 mod dry_run;
 pub(super) mod failure;

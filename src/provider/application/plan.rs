@@ -14,6 +14,7 @@ use crate::protocol::path::AttributePath;
 use crate::protocol::resource::{Context, Deferral, PlanRequest, PlanResponse};
 use crate::protocol::value::Value;
 use crate::provider::planned::Planned;
+use crate::provider::quota;
 use crate::provider::tenancy::Tenancy;
 use crate::provider::{Clients, Servers};
 use crate::scopes;
@@ -82,17 +83,32 @@ pub async fn plan(servers: &Servers, cx: &Context, request: PlanRequest) -> Plan
             return response;
         }
     }
+    let mut tenancy = None;
     if let (Some(clients), Some(tenant)) = (clients, config::tenant(&response.state)) {
         match Tenancy::planned(servers, clients, tenant).await {
-            Ok(tenancy) => response.diagnostics.extend(tenancy.refusal()),
+            Ok(found) => {
+                response.diagnostics.extend(found.refusal());
+                tenancy = Some(found);
+            }
             Err(diagnostic) => response.diagnostics.push(diagnostic),
         }
         if has_error(&response.diagnostics) {
             return response;
         }
     }
-    let (jobs, changed) = jobs(clients, &prior, &response.state, &private);
+    let (jobs, after, changed) = jobs(clients, &prior, &response.state, &private);
     if let Some(clients) = clients {
+        if let Some(tenancy) = &tenancy {
+            let instead = match response.requires_replace.as_slice() {
+                [] => None,
+                _ => config::key(&prior),
+            };
+            let said = quota::check(clients, tenancy, &response.state, &after, instead.as_ref());
+            response.diagnostics.extend(said.await);
+            if has_error(&response.diagnostics) {
+                return response;
+            }
+        }
         if let Some(key) = config::key(&response.state).filter(|_| private.adopt.is_some()) {
             match adopt::look(clients, &key, &jobs, &mut private).await {
                 Ok(warnings) => response.diagnostics.extend(warnings),
@@ -300,20 +316,20 @@ pub fn changes(prior: &Value, planned: &Value, private: &[u8]) -> bool {
         || Private::read(private).jobs.values().any(|job| job.drifted)
 }
 
-/// What `jobs` will say, and the jobs that change, as far as they are known. The version of a job that
+/// What `jobs` will say, all jobs, and those that change, as far as they are known. The version of a job that
 /// changes is Nomad's to tell.
 fn jobs(
     clients: Option<&Clients>,
     prior: &Value,
     planned: &Value,
     private: &Private,
-) -> (Value, Vec<(String, Job)>) {
-    let unknown = (Value::UNKNOWN, Vec::new());
+) -> (Value, BTreeMap<String, Job>, Vec<(String, Job)>) {
+    let unknown = |after| (Value::UNKNOWN, after, Vec::new());
     let Ok(node) = config::resolved(planned) else {
-        return unknown;
+        return unknown(BTreeMap::new());
     };
     let Node::Map(components) = node.get("component") else {
-        return unknown;
+        return unknown(BTreeMap::new());
     };
     let target = match (clients, config::tenant(planned)) {
         (Some(clients), Some(tenant)) => Some(config::target(clients, tenant)),
@@ -334,7 +350,7 @@ fn jobs(
     let mut changed = Vec::new();
     for (name, component) in components {
         let Some(keys) = keys(name, component, target.as_ref()) else {
-            return unknown;
+            return unknown(after);
         };
         for key in keys {
             let seen = private.jobs.get(&key);
@@ -375,7 +391,7 @@ fn jobs(
             entries.insert(key, value);
         }
     }
-    (Value::Map(entries), changed)
+    (Value::Map(entries), after, changed)
 }
 
 /// The places in which a job changes.

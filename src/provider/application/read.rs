@@ -12,7 +12,7 @@ use super::private::{Private, Seen};
 use super::{failure, plan, purge};
 use crate::nomad::job::Job;
 use crate::nomad::{self, Deployment, LiveJob, Wait};
-use crate::oam::{self, Node, Problem, def};
+use crate::oam::{self, Application, Node, Problem, def};
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
 use crate::protocol::resource::{ReadRequest, ReadResponse};
 use crate::protocol::value::{Type, Value};
@@ -121,10 +121,8 @@ async fn observe(
     before: &Value,
 ) -> Result<(Value, Private), Diagnostics> {
     let record = &stored.record;
-    let recorded = oam::from_document(&record.document).map_err(failure::document(key))?;
-    let scopes = recorded_scopes(record).map_err(failure::document(key))?;
-    let resolved = oam::resolve(&recorded, &scopes);
-    let application = oam::parse(&resolved).map_err(failure::document(key))?;
+    let recorded = document(key, record)?;
+    let application = resolved(key, record, &recorded)?;
     let target = config::target(clients, key.tenant());
     let translations = translate::translate(&application, &target);
 
@@ -322,6 +320,27 @@ pub async fn jobs(
         .await
         .map_err(|error: Diagnostic| vec![error])?;
     Ok(Value::Map(found.into_iter().flatten().collect()))
+}
+
+/// The application of a record, with the scopes that its jobs have.
+///
+/// # Errors
+/// What is wrong with the record's document.
+pub fn application(key: &ApplicationKey, record: &Record) -> Result<Application, Diagnostics> {
+    resolved(key, record, &document(key, record)?)
+}
+
+fn document(key: &ApplicationKey, record: &Record) -> Result<Node, Diagnostics> {
+    oam::from_document(&record.document).map_err(failure::document(key))
+}
+
+fn resolved(
+    key: &ApplicationKey,
+    record: &Record,
+    document: &Node,
+) -> Result<Application, Diagnostics> {
+    let scopes = recorded_scopes(record).map_err(failure::document(key))?;
+    oam::parse(&oam::resolve(document, &scopes)).map_err(failure::document(key))
 }
 
 /// The scopes that a record's document refers to, as its jobs have them.
