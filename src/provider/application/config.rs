@@ -12,6 +12,7 @@ use crate::protocol::value::Value;
 use crate::provider::{Clients, convert};
 use crate::scopes;
 use crate::store::{ApplicationKey, DEFAULT_TENANT};
+use crate::tenants::Names;
 use crate::translate::Target;
 
 /// Which operation a timeout is for.
@@ -276,10 +277,13 @@ pub fn target(clients: &Clients, tenant: &str) -> Target {
         tenant => tenant.to_owned(),
     };
     let clusters = clients.clusters.iter();
+    let names = Names::of(clients.store.prefix(), tenant);
+    let vault_role = (clients.vault.is_some() && tenant != DEFAULT_TENANT).then(|| names.slug());
     Target {
         namespace,
         region: clients.region.clone(),
         datacenters: vec!["*".to_owned()],
+        vault_role,
         clusters: clusters
             .map(|(name, cluster)| (name.clone(), cluster.place.clone()))
             .collect(),
