@@ -6,9 +6,12 @@
 
 pub mod bounds;
 mod domains;
+mod mark;
 mod names;
+pub mod policies;
 
 pub use domains::{Domains, Taken, is_within};
+pub use mark::{META_TENANT, Mark};
 pub use names::Names;
 
 use serde::{Deserialize, Serialize};
