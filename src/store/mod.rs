@@ -56,6 +56,7 @@
 mod error;
 mod form;
 mod guards;
+mod hosts;
 mod lock;
 mod record;
 mod revisions;

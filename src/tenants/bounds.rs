@@ -8,7 +8,7 @@
 //! | keys in Consul | `<tenant>/…` | `env_from` |
 //! | namespaces | `<tenant>`, `<tenant>-…` | `namespace_scope`, the provider block |
 //! | services | `<tenant>-…` | names, `service_discovery`, `upstream` |
-//! | host volumes | `<tenant>`, `<tenant>-…` | `volume` |
+//! | host volumes | `<tenant>-…` | `volume` |
 //!
 //! An application without a tenant, or of one that nobody manages, is held to the other side of the same
 //! lines: otherwise leaving out `tenant` would be the way around them all. What a field can hold at all is
@@ -322,7 +322,10 @@ impl Rules<'_> {
                 continue;
             };
             let host = !matches!(volume.get("type").as_str(), Some("csi"));
-            if host && first(source) != tenant {
+            let own = source
+                .strip_prefix(tenant)
+                .is_some_and(|rest| rest.starts_with('-'));
+            if host && !own {
                 problems.push(Problem::error(
                     path.field("volume").key(label).field("source"),
                     format!("The host volume {source:?} is not the tenant's"),
