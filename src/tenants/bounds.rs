@@ -230,9 +230,9 @@ impl Rules<'_> {
         let rest = below(secret, mount);
         let mut parts = rest.unwrap_or_default().split('/');
         let (head, next) = (parts.next().unwrap_or_default(), parts.next());
+        let deeper = parts.next().is_some();
         match self.owner {
             Owner::Tenant(tenant) => {
-                let deeper = parts.next().is_some();
                 // A tenant of such a name would have the data of all.
                 let plain = head == tenant && next.is_some() && !KV_WORDS.contains(&tenant);
                 let version_2 = head == "data" && next == Some(tenant) && deeper;
@@ -251,9 +251,10 @@ impl Rules<'_> {
             }
             Owner::Other => {
                 let named = match KV_WORDS.contains(&head) {
-                    true => next.and_then(|name| self.managed(name)),
-                    false => self.managed(head),
+                    true => next.filter(|_| deeper),
+                    false => next.map(|_| head),
                 };
+                let named = named.and_then(|name| self.managed(name));
                 named.map(|tenant| {
                     Problem::error(
                         path,
@@ -426,4 +427,352 @@ fn is_served(application: &Node, component: &Node) -> bool {
         .flatten()
         .any(|(_, scope)| *scope.get("service_mesh") == Node::Bool(true));
     meshed || blocks.iter().any(|block| !component.get(block).is_null())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// A component with further fields.
+    fn application(more: &Value, component: &Value) -> Value {
+        let mut web = json!({
+            "type": "webservice", "image": "nginx", "port": {"http": {"port": 80}},
+        });
+        for (field, value) in component.as_object().unwrap() {
+            web[field] = value.clone();
+        }
+        let mut application = json!({"name": "shop", "component": {"web": web}});
+        for (field, value) in more.as_object().unwrap() {
+            application[field] = value.clone();
+        }
+        application
+    }
+
+    /// Where the problems are, of an application of a managed tenant (acme or beta), of one that nobody
+    /// manages, or of none.
+    fn found(application: &Value, namespace: &str) -> Vec<String> {
+        let node = Node::from(application);
+        let tenant = node.get("tenant").as_str().unwrap_or_default();
+        let mut domains = Domains::default();
+        domains.claim("acme", "acme.example.com").unwrap();
+        let tenants = ["acme", "beta"].map(str::to_owned).into();
+        let facts = Facts {
+            is_managed: matches!(tenant, "acme" | "beta"),
+            domain: (tenant == "acme").then_some("acme.example.com"),
+            domains: &domains,
+            tenants: &tenants,
+            key_prefix: "teams/oam",
+            secrets_mount: "secret",
+            namespace,
+        };
+        let problems = problems(&node, &node, &facts);
+        let places = problems.iter().map(|it| it.path.to_string());
+        places
+            .map(|it| it.replace("component[\"web\"].", ""))
+            .collect()
+    }
+
+    fn of(tenant: &str, component: &Value) -> Vec<String> {
+        let more = match tenant {
+            "" => json!({}),
+            tenant => json!({"tenant": tenant}),
+        };
+        found(&application(&more, component), "default")
+    }
+
+    #[test]
+    fn hosts() {
+        for (tenant, host, good) in [
+            ("acme", "acme.example.com", true),
+            ("acme", "Shop.ACME.example.com", true),
+            ("acme", "a.b.acme.example.com", true),
+            ("acme", "beta.example.com", false),
+            ("acme", "notacme.example.com", false),
+            ("acme", "acme.example.com.evil.org", false),
+            ("acme", "example.com", false),
+            ("acme", "xn--acme-.example.com", false),
+            ("beta", "acme.example.com", false),
+            ("beta", "SHOP.acme.example.com.", false),
+            ("beta", "beta.example.com", true),
+            ("nobody", "shop.acme.example.com", false),
+            ("nobody", "example.com", true),
+            ("", "shop.acme.example.com", false),
+            ("", "acme.example.com", false),
+            ("", "shop.example.com", true),
+            ("default", "acme.example.com", false),
+        ] {
+            let places = of(tenant, &json!({"ingress": {"host": host}}));
+            let wanted: &[&str] = if good { &[] } else { &["ingress.host"] };
+            assert_eq!(places, wanted, "{tenant} {host}");
+        }
+    }
+
+    #[test]
+    fn secrets() {
+        for (tenant, path, good) in [
+            ("acme", "secret/data/acme/db", true),
+            ("acme", "secret/data/acme/a/b", true),
+            ("acme", "secret/acme/db", true),
+            ("acme", "secret/data/acme", false),
+            ("acme", "secret/acme", false),
+            ("acme", "secret/data/beta/db", false),
+            ("acme", "secret/data/db", false),
+            ("acme", "secret/metadata/acme/db", false),
+            ("acme", "kv/data/acme/db", false),
+            ("acme", "secret/data/ACME/db", false),
+            ("acme", "secret/data/acme/+/db", false),
+            ("acme", "secret/data/acme/a@b", false),
+            ("", "secret/data/db", true),
+            ("", "secret/data/acme", true),
+            ("", "secret/data/acme/db", false),
+            ("", "secret/acme/db", false),
+            ("", "secret/subkeys/acme/db", false),
+            ("", "secret/data/Acme/db", false),
+            ("", "kv/data/acme/db", true),
+            ("nobody", "secret/data/beta/db", false),
+            ("nobody", "secret/data/nobody/db", true),
+        ] {
+            let places = [
+                (
+                    json!({"vault_secret": {path: {"env": {"a": "A"}}}}),
+                    format!("vault_secret[{path:?}].path"),
+                ),
+                (
+                    json!({"env_from": {"A": {"vault_secret": {"path": path, "field": "a"}}}}),
+                    "env_from[\"A\"].vault_secret.path".to_owned(),
+                ),
+                (
+                    json!({"image_pull_secret": path}),
+                    "image_pull_secret".to_owned(),
+                ),
+            ];
+            for (component, place) in places {
+                let wanted: &[String] = if good { &[] } else { &[place] };
+                assert_eq!(of(tenant, &component), wanted, "{tenant} {path}");
+            }
+        }
+    }
+
+    /// Of version 2 of the engine all secrets are below `data`.
+    #[test]
+    fn a_tenant_that_is_called_like_a_part_of_the_engine() {
+        let tenants = BTreeSet::new();
+        let domains = Domains::default();
+        for tenant in KV_WORDS {
+            let facts = Facts {
+                is_managed: true,
+                domain: None,
+                domains: &domains,
+                tenants: &tenants,
+                key_prefix: "oam",
+                secrets_mount: "secret",
+                namespace: "default",
+            };
+            let good = |path: &str| {
+                let component = json!({"image_pull_secret": path});
+                let json = application(&json!({"tenant": tenant}), &component);
+                let node = Node::from(&json);
+                problems(&node, &node, &facts).is_empty()
+            };
+            assert!(!good(&format!("secret/{tenant}/acme/db")), "{tenant}");
+            assert!(good(&format!("secret/data/{tenant}/db")), "{tenant}");
+        }
+    }
+
+    #[test]
+    fn keys() {
+        for (tenant, key, good) in [
+            ("acme", "acme/motd", true),
+            ("acme", "acme/a/b", true),
+            ("acme", "acme", false),
+            ("acme", "beta/motd", false),
+            ("acme", "acmebeta/motd", false),
+            ("acme", "ACME/motd", false),
+            ("acme", "acme/a@dc2", false),
+            ("acme", "teams/oam/applications/acme/shop", false),
+            ("", "motd", true),
+            ("", "acme", true),
+            ("", "acme/motd", false),
+            ("", "ACME/motd", false),
+            ("", "teams/other/x", true),
+            ("", "teams/oam", false),
+            ("", "teams/oam/tenants/acme", false),
+            ("nobody", "beta/motd", false),
+            ("nobody", "nobody/motd", true),
+            ("nobody", "teams/oam/domains", false),
+        ] {
+            let places = of(
+                tenant,
+                &json!({"env_from": {"A": {"consul_key": {"key": key}}}}),
+            );
+            let wanted: &[&str] = match good {
+                true => &[],
+                false => &["env_from[\"A\"].consul_key.key"],
+            };
+            assert_eq!(places, wanted, "{tenant} {key}");
+        }
+    }
+
+    #[test]
+    fn namespaces() {
+        let scope = |namespace: &str| json!({"namespace_scope": {"n": {"namespace": namespace}}});
+        for (more, provider, place) in [
+            (json!({}), "default", None),
+            (json!({}), "acme", Some("tenant")),
+            (json!({}), "acme-2", Some("tenant")),
+            (json!({}), "acme2", None),
+            // What a scope says goes first.
+            (scope("other"), "acme", None),
+            (
+                scope("acme"),
+                "default",
+                Some("namespace_scope[\"n\"].namespace"),
+            ),
+            (
+                scope("beta-x"),
+                "default",
+                Some("namespace_scope[\"n\"].namespace"),
+            ),
+            (scope("betax"), "default", None),
+        ] {
+            let places = found(&application(&more, &json!({})), provider);
+            let wanted: Vec<_> = place.into_iter().collect();
+            assert_eq!(places, wanted, "{more} {provider}");
+        }
+        // By reference there is no such block.
+        let (mut written, resolved) = (
+            application(&json!({}), &json!({})),
+            application(&scope("acme"), &json!({})),
+        );
+        written["scopes"] = json!(["namespace/n"]);
+        let (tenants, domains) = (["acme".to_owned()].into(), Domains::default());
+        let facts = Facts {
+            is_managed: false,
+            domain: None,
+            domains: &domains,
+            tenants: &tenants,
+            key_prefix: "oam",
+            secrets_mount: "secret",
+            namespace: "default",
+        };
+        let found = problems(&Node::from(&written), &Node::from(&resolved), &facts);
+        let places: Vec<_> = found.iter().map(|it| it.path.to_string()).collect();
+        assert_eq!(places, ["scopes"]);
+    }
+
+    #[test]
+    fn services() {
+        let named = |name: &str| json!({"service_discovery": {"service_name": name}});
+        let up = |application: &str| {
+            json!({"upstream": {"api": {"port": 9000, "application": application}}})
+        };
+        for (more, component, place) in [
+            (json!({"name": "acme"}), json!({}), None),
+            (
+                json!({"name": "acme"}),
+                json!({"health_check": {}}),
+                Some("name"),
+            ),
+            (
+                json!({"name": "acme-shop"}),
+                json!({"ingress": {"host": "a.b"}}),
+                Some("name"),
+            ),
+            (
+                json!({"name": "acmeshop"}),
+                json!({"health_check": {}}),
+                None,
+            ),
+            (
+                json!({}),
+                named("acme-web"),
+                Some("service_discovery.service_name"),
+            ),
+            (json!({}), named("web"), None),
+            (
+                json!({}),
+                up("beta-back"),
+                Some("upstream[\"api\"].application"),
+            ),
+            (json!({}), up("back"), None),
+            // A tenant's own begin with its name, whatever they are called.
+            (
+                json!({"tenant": "acme", "name": "beta"}),
+                named("beta-web"),
+                None,
+            ),
+            (json!({"tenant": "acme"}), up("beta"), None),
+        ] {
+            let places = found(&application(&more, &component), "default");
+            let wanted: Vec<_> = place.into_iter().collect();
+            assert_eq!(places, wanted, "{more} {component}");
+        }
+    }
+
+    #[test]
+    fn volumes() {
+        let host = |source: &str| json!({"volume": {"d": {"source": source, "mount_path": "/d"}}});
+        let csi = json!({"volume": {"d": {"type": "csi", "source": "data", "mount_path": "/d"}}});
+        let folder = |block: &str| {
+            json!({block: {"c": {
+                "image": "a", "volume": [{"source": "/var/run", "destination": "/d"}],
+            }}})
+        };
+        for (tenant, component, place) in [
+            ("acme", host("acme-data"), None),
+            ("acme", host("data"), Some("volume[\"d\"].source")),
+            ("acme", host("beta-data"), Some("volume[\"d\"].source")),
+            ("acme", csi, None),
+            (
+                "acme",
+                folder("sidecar"),
+                Some("sidecar[\"c\"].volume[0].source"),
+            ),
+            (
+                "acme",
+                folder("container"),
+                Some("container[\"c\"].volume[0].source"),
+            ),
+            ("", host("data"), None),
+            ("nobody", folder("sidecar"), None),
+        ] {
+            let places = of(tenant, &component);
+            let wanted: Vec<_> = place.into_iter().collect();
+            assert_eq!(places, wanted, "{tenant} {component}");
+        }
+    }
+
+    #[test]
+    fn a_tenant_in_other_letters_is_no_tenant() {
+        assert_eq!(of("Acme", &json!({})), ["tenant"]);
+        assert_eq!(of("acme2", &json!({})), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_is_not_known_is_no_trespass() {
+        let node = Node::from(&application(
+            &json!({}),
+            &json!({"ingress": {"host": "acme.example.com"}}),
+        ));
+        let Node::Map(mut entries) = node else {
+            unreachable!()
+        };
+        entries.insert("tenant".to_owned(), Node::Unknown);
+        let node = Node::Map(entries);
+        let (tenants, domains) = (BTreeSet::new(), Domains::default());
+        let facts = Facts {
+            is_managed: false,
+            domain: None,
+            domains: &domains,
+            tenants: &tenants,
+            key_prefix: "oam",
+            secrets_mount: "secret",
+            namespace: "default",
+        };
+        assert_eq!(problems(&node, &node, &facts), Vec::new());
+    }
 }
