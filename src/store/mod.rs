@@ -57,6 +57,7 @@
 mod error;
 mod form;
 mod guards;
+mod hosts;
 mod lock;
 mod record;
 mod revisions;

@@ -60,10 +60,15 @@ pub async fn apply(clients: &Clients, cx: &Context, request: ApplyRequest) -> Ap
         return unchanged(request, vec![failure::not_refreshed()]);
     };
     let tenancy = Tenancy::recorded(clients, work.key.tenant()).await;
-    let tenancy = match tenancy.map(|tenancy| (tenancy.refusal(), tenancy)) {
-        Ok((None, tenancy)) => tenancy,
-        Ok((Some(diagnostic), _)) | Err(diagnostic) => return unchanged(request, vec![diagnostic]),
+    let tenancy = match tenancy {
+        Ok(tenancy) => tenancy,
+        Err(diagnostic) => return unchanged(request, vec![diagnostic]),
     };
+    // What was not known at the plan is known now, and tenants may have come or changed since.
+    let refused = plan::tenanted(&tenancy, clients, &request.planned).await;
+    if has_error(&refused) {
+        return unchanged(request, refused);
+    }
     let uses = Uses {
         scopes,
         tenant: tenancy.seen(),

@@ -87,7 +87,8 @@ pub async fn plan(servers: &Servers, cx: &Context, request: PlanRequest) -> Plan
     if let (Some(clients), Some(tenant)) = (clients, config::tenant(&response.state)) {
         match Tenancy::planned(servers, clients, tenant).await {
             Ok(found) => {
-                response.diagnostics.extend(found.refusal());
+                let said = tenanted(&found, clients, &response.state).await;
+                response.diagnostics.extend(said);
                 tenancy = Some(found);
             }
             Err(diagnostic) => response.diagnostics.push(diagnostic),
@@ -288,6 +289,20 @@ fn problems(clients: Option<&Clients>, state: &Value) -> Diagnostics {
         ));
     }
     config::diagnostics(state, &problems)
+}
+
+/// What is wrong with the application for its tenant, or for that of others.
+pub async fn tenanted(tenancy: &Tenancy, clients: &Clients, state: &Value) -> Diagnostics {
+    if let Some(refusal) = tenancy.refusal() {
+        return vec![refusal];
+    }
+    let (Ok(written), Ok(resolved)) = (config::node(state), config::resolved(state)) else {
+        return Vec::new();
+    };
+    match tenancy.trespasses(clients, &written, &resolved).await {
+        Ok(problems) => config::diagnostics(state, &problems),
+        Err(diagnostic) => vec![diagnostic],
+    }
 }
 
 /// Another name or tenant is another application.
