@@ -15,3 +15,4 @@ pub mod scopes;
 pub mod store;
 pub mod traits;
 pub mod translate;
+pub mod vault;

@@ -6,6 +6,7 @@
 //!
 //! Source: <https://developer.hashicorp.com/nomad/api-docs>, and Nomad's own Go client (`api/`).
 
+mod acl;
 mod client;
 mod deployments;
 mod diagnosis;
@@ -13,8 +14,10 @@ pub mod job;
 mod logs;
 mod model;
 mod objects;
+mod quota;
 pub mod watch;
 
+pub use acl::{AclPolicy, AclToken, NewAclToken, SelfToken};
 pub use client::{Change, Client, Enforce, LiveJob, Planned, Registered, Validated, Wait};
 pub use deployments::{GivenUp, JobVersion};
 pub use diagnosis::{Diagnosis, Placement, TaskEvent, TaskTrouble};
@@ -24,3 +27,4 @@ pub use model::{
     RawTaskEvent, TaskState,
 };
 pub use objects::{Deleted, META_PREFIX, META_SCOPE, Namespace, NodePool, Owner, owner};
+pub use quota::{Quota, QuotaLimit};

@@ -30,7 +30,7 @@ use crate::protocol::schema::Schema;
 use crate::protocol::value::Value;
 use crate::store::Store;
 use crate::translate::Place;
-use crate::{consul, nomad};
+use crate::{consul, nomad, vault};
 use config::DryRun;
 use planned::{Planned, PlannedScopes};
 use scope::ScopeResource;
@@ -69,6 +69,8 @@ enum State {
 pub struct Clients {
     /// Runs the jobs.
     pub nomad: nomad::Client,
+    /// Has the tenants' secrets; without it nothing is made in Vault.
+    pub vault: Option<Vault>,
     /// Keeps the records.
     pub store: Store,
     /// Where the jobs of applications without a tenant go.
@@ -81,6 +83,18 @@ pub struct Clients {
     pub dry_run: DryRun,
     /// Whether an error tells the last lines of what a failed task wrote.
     pub failure_logs: bool,
+}
+
+/// The Vault that tenants' secrets are in.
+pub struct Vault {
+    /// Speaks to it.
+    pub client: vault::Client,
+    /// Where the JWT login of Nomad's tasks is mounted, below `auth/`.
+    pub auth_path: String,
+    /// Where the key-value store with the tenants' secrets is mounted.
+    pub secrets_mount: String,
+    /// The audience that the tasks' identities have.
+    pub audience: String,
 }
 
 /// A further Nomad that components may name.
@@ -243,6 +257,12 @@ impl resource::Provider for OamProvider {
         let clusters = clusters.collect();
         self.servers.set(State::Ready(Arc::new(Clients {
             nomad: nomad::Client::new(config.nomad),
+            vault: config.vault.map(|vault| Vault {
+                client: vault::Client::new(vault.endpoint),
+                auth_path: vault.auth_path,
+                secrets_mount: vault.secrets_mount,
+                audience: vault.audience,
+            }),
             store,
             namespace: namespace.unwrap_or_else(|| "default".to_owned()),
             region,
