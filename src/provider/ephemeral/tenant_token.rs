@@ -420,7 +420,10 @@ fn not_made(server: &str, tenant: &str, ttl: Duration, error: &Error) -> Diagnos
         );
     }
     Diagnostic::error(
-        format!("No token of {server} for the tenant {tenant}: {}", error.summary()),
+        format!(
+            "No token of {server} for the tenant {tenant}: {}",
+            error.summary()
+        ),
         detail,
     )
 }
@@ -502,7 +505,10 @@ impl Kept {
     fn too_short(&self) -> Diagnostic {
         let ends = self.expires_at.as_deref().unwrap_or_default();
         Diagnostic::warning(
-            format!("The tokens for the tenant {} have ended during the run", self.tenant),
+            format!(
+                "The tokens for the tenant {} have ended during the run",
+                self.tenant
+            ),
             format!("They were good until {ends}, and are not renewed. Set a longer `ttl`."),
         )
     }
@@ -558,7 +564,10 @@ mod tests {
         assert_eq!(opened.value.get("consul_token").as_str(), Some("c-secret"));
         let text = String::from_utf8(opened.private.clone()).unwrap();
         assert!(!text.contains("secret"), "{text}");
-        assert_eq!(serde_json::from_slice::<Kept>(&opened.private).unwrap(), kept);
+        assert_eq!(
+            serde_json::from_slice::<Kept>(&opened.private).unwrap(),
+            kept
+        );
         assert!(kept.has_ended());
     }
 
