@@ -1,4 +1,5 @@
-//! What Terraform sees: the provider block, the resources, data sources and functions, one module each.
+//! What Terraform sees: the provider block, the resources, data sources, ephemeral resources and functions,
+//! one module each.
 //!
 //! This is the only layer that knows both Terraform and everything below it. It turns values into
 //! the model ([`convert`]), asks the pure translator what should be, asks Nomad and the store what
@@ -9,6 +10,7 @@ pub mod application;
 pub mod config;
 pub mod convert;
 pub mod data;
+pub mod ephemeral;
 pub mod functions;
 pub mod planned;
 pub mod quota;
@@ -25,6 +27,7 @@ use crate::http::Endpoint;
 use crate::protocol::action::Action;
 use crate::protocol::data_source::DataSource;
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
+use crate::protocol::ephemeral::EphemeralResource;
 use crate::protocol::function::Function;
 use crate::protocol::list_resource::ListResource;
 use crate::protocol::path::AttributePath;
@@ -223,6 +226,10 @@ impl resource::Provider for OamProvider {
             (kind.type_name(), scope)
         });
         data::all(&self.servers).into_iter().chain(scopes).collect()
+    }
+
+    fn ephemeral_resources(&self) -> Vec<(&'static str, Arc<dyn EphemeralResource>)> {
+        ephemeral::all(&self.servers)
     }
 
     fn functions(&self) -> Vec<(&'static str, Arc<dyn Function>)> {
