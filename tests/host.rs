@@ -227,7 +227,10 @@ fn values_arrive_as_they_were_sent() {
     assert_eq!(values["plain"], json!(["a", true]));
     assert_eq!(values["typed"], json!({ "map": { "a": 1 }, "set": ["a"] }));
     assert_eq!(values["third"], 333);
-    assert_eq!(values["known"], json!(["null", "null", "all"]));
+    let known = values["known"].as_array().unwrap();
+    assert_eq!(known[1..], [json!("null"), json!("all")]);
+    // OpenTofu does not call a function with a null of no type.
+    assert!(known[0] == "null" || known[0].is_null(), "{known:?}");
     work.plan().assert_empty();
 }
 
@@ -291,7 +294,10 @@ fn an_error_points_at_what_is_to_blame() {
         let [error] = &run.diagnostics[..] else {
             panic!("not one diagnostic: {run:?}")
         };
-        assert_eq!(error.summary, summary, "{error:?}");
+        // What is the fault of no argument, OpenTofu tells at the first one.
+        let told =
+            error.summary == "Invalid function argument" && summary == "Error in function call";
+        assert!(error.summary == summary || told, "{error:?}");
         assert!(error.detail.contains(detail), "{error:?}");
         assert!(!error.detail.contains(".."), "{error:?}");
         assert_eq!(error.line, Some(line), "{error:?}");
