@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::config::{self, Operation};
 use super::private::{Private, Seen};
 use super::purge::{JobRef, Purge};
-use super::{failure, plan, purge};
+use super::{adopt, failure, plan, purge};
 use crate::nomad::watch::{self, Healthy};
 use crate::nomad::{self, Enforce, Registered, Wait};
 use crate::oam::{self, Node};
@@ -182,7 +182,7 @@ impl<'a> Work<'a> {
             Value::Null => Private::default(),
             _ => Private::read(&request.private),
         };
-        let is_new = prior.is_null() || private.adopt.is_some();
+        let is_new = prior.is_null() || adopt::is_open(prior);
         let operation = match is_new {
             true => Operation::Create,
             false => Operation::Update,
@@ -639,9 +639,9 @@ impl<'a> Work<'a> {
             }
             return ApplyResponse {
                 state: self.prior.clone(),
-                private: match &self.private.adopt {
-                    Some(_) => self.private.write(),
-                    None => Vec::new(),
+                private: match adopt::is_open(self.prior) {
+                    false => Vec::new(),
+                    true => self.private.write(),
                 },
                 diagnostics: done.diagnostics,
             };
@@ -693,6 +693,10 @@ impl<'a> Work<'a> {
                 index: self.index(&key, &done).unwrap_or_default(),
                 drifted: !as_planned && before.is_some_and(|seen| seen.drifted),
                 scaled: before.and_then(|seen| seen.scaled),
+                unowned: match before {
+                    Some(seen) if !as_planned => seen.unowned.clone(),
+                    _ => Vec::new(),
+                },
             };
             private.jobs.insert(key, seen);
         }
@@ -731,7 +735,9 @@ impl<'a> Work<'a> {
         let version = self.version(&key, done);
         let version = version.and_then(|version| i64::try_from(version).ok());
         let changes = match self.planned.get("jobs").get(&key).get("changes") {
-            Value::Unknown(_) => plan::job_changes(self.before.get(&key), job),
+            Value::Unknown(_) => {
+                plan::job_changes(self.before.get(&key), job, self.private.jobs.get(&key))
+            }
             planned => planned.clone(),
         };
         Value::from([
@@ -770,6 +776,10 @@ pub fn job_ref(key: &str, job: &JobRecord) -> JobRef {
 /// The jobs that a state knows of, by key. `jobs` can name one that no component stands for: one that an
 /// interrupted apply was to purge.
 pub fn jobs_of(clients: &Clients, state: &Value, key: &ApplicationKey) -> BTreeMap<String, JobRef> {
+    if adopt::is_open(state) {
+        // Its jobs are nobody's yet.
+        return BTreeMap::new();
+    }
     let target = config::target(clients, key.tenant());
     let translated = plan::translated(state, &target);
     let mut all: BTreeMap<_, _> = translated

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::private::Private;
+use super::private::{Private, Seen};
 use super::{adopt, config, dry_run, failure, read};
 use crate::nomad::job::Job;
 use crate::oam::{self, Node};
@@ -76,7 +76,7 @@ pub async fn plan(servers: &Servers, cx: &Context, request: PlanRequest) -> Plan
     }
     let mut private = Private::read(&response.private);
     // What is to be adopted has no record yet, and so nothing that could be kept or replaced.
-    let is_new = prior.is_null() || private.adopt.is_some();
+    let is_new = prior.is_null() || adopt::is_open(&prior);
     if !is_new {
         response.requires_replace = replaced_by(&prior, &response.state);
         if !changes(&prior, &response.state, &response.private) {
@@ -97,7 +97,7 @@ pub async fn plan(servers: &Servers, cx: &Context, request: PlanRequest) -> Plan
             return response;
         }
     }
-    let (jobs, after, changed) = jobs(clients, &prior, &response.state, &private);
+    let (mut jobs, after, changed) = jobs(clients, &prior, &response.state, &private);
     if let Some(clients) = clients {
         if let Some(tenancy) = &tenancy {
             let instead = match response.requires_replace.as_slice() {
@@ -110,8 +110,9 @@ pub async fn plan(servers: &Servers, cx: &Context, request: PlanRequest) -> Plan
                 return response;
             }
         }
-        if let Some(key) = config::key(&response.state).filter(|_| private.adopt.is_some()) {
-            match adopt::look(clients, &key, &jobs, &mut private).await {
+        if let Some(key) = config::key(&response.state).filter(|_| adopt::is_open(&prior)) {
+            let adopt = adopt::jobs(&prior, &private);
+            match adopt::look(clients, &key, &adopt, &mut jobs, &changed, &mut private).await {
                 Ok(warnings) => response.diagnostics.extend(warnings),
                 Err(error) => response.diagnostics.push(error),
             }
@@ -400,7 +401,9 @@ fn jobs(
                 ("stopped", false.into()),
                 (
                     "changes",
-                    next.map_or(Value::UNKNOWN, |job| job_changes(before.get(&key), job)),
+                    next.map_or(Value::UNKNOWN, |job| {
+                        job_changes(before.get(&key), job, seen)
+                    }),
                 ),
             ]);
             entries.insert(key, value);
@@ -409,10 +412,18 @@ fn jobs(
     (Value::Map(entries), after, changed)
 }
 
-/// The places in which a job changes.
-pub fn job_changes(before: Option<&Job>, after: &Job) -> Value {
+/// The places in which a job changes: what the state says otherwise, and what no attribute of the state stands
+/// for.
+pub fn job_changes(before: Option<&Job>, after: &Job, seen: Option<&Seen>) -> Value {
     let changes = before.map(|before| translate::drift::changes(before, after));
-    Value::List(changes.into_iter().flatten().map(Value::String).collect())
+    let mut changes = changes.unwrap_or_default();
+    if before.is_some() {
+        let unowned = seen.into_iter().flat_map(|seen| &seen.unowned);
+        changes.extend(unowned.cloned());
+        changes.sort();
+        changes.dedup();
+    }
+    Value::List(changes.into_iter().map(Value::String).collect())
 }
 
 /// The namespace of an application's jobs, where it is known.

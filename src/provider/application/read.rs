@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use super::apply::job_ref;
 use super::config;
 use super::private::{Private, Seen};
-use super::{failure, plan, purge};
+use super::{adopt, failure, plan, purge};
 use crate::nomad::job::Job;
 use crate::nomad::{self, Deployment, LiveJob, Wait};
 use crate::oam::{self, Application, Node, Problem, def};
@@ -23,15 +23,17 @@ use crate::translate::{self, Translation};
 
 /// Compares a state with the world.
 pub async fn read(clients: &Clients, ty: &Type, request: ReadRequest) -> ReadResponse {
-    if Private::read(&request.private).adopt.is_some() {
-        // No application yet: the plan looks at the job.
-        return ReadResponse {
-            state: request.state,
-            private: request.private,
-            diagnostics: Vec::new(),
-        };
-    }
-    match refreshed(clients, ty, &request).await {
+    let found = match adopt::is_open(&request.state) {
+        // No application yet: the plan compares the jobs with what it shall be.
+        true => {
+            let found = adopt::refresh(clients, &request.state).await;
+            found
+                .map(|(state, private)| (state, Some(private)))
+                .map_err(|error| vec![error])
+        }
+        false => refreshed(clients, ty, &request).await,
+    };
+    match found {
         Ok((state, private)) => ReadResponse {
             state,
             private: private.map(|private| private.write()).unwrap_or_default(),
@@ -69,7 +71,8 @@ async fn refreshed(
     Ok((state, Some(private)))
 }
 
-/// Finds an application by `<tenant>/<name>`, or by its name where it has no tenant.
+/// Finds an application by `<tenant>/<name>`, or by its name where it has no tenant. Jobs that no application
+/// has are taken by their IDs ([`adopt::imported`]).
 ///
 /// # Errors
 /// Where there is no such application.
@@ -78,6 +81,9 @@ pub async fn import(
     ty: &Type,
     id: &str,
 ) -> Result<(Value, Vec<u8>), Diagnostics> {
+    if let Some(jobs) = adopt::imported(id, ty)? {
+        return Ok(jobs);
+    }
     let unreadable = |reason| vec![Diagnostic::error("Unreadable import ID", reason)];
     let key = ApplicationKey::parse(id).map_err(unreadable)?;
     let stored = clients
@@ -164,7 +170,7 @@ async fn observe(
             }
             continue;
         };
-        let mut drifted = compare(translation, found, ty, &mut state, &mut drift);
+        let (mut drifted, unowned) = compare(translation, found, ty, &mut state, &mut drift);
         any_drifted |= drifted;
         let failed = deployment.as_ref().is_some_and(|it| it.status == "failed");
         if !failed {
@@ -196,6 +202,7 @@ async fn observe(
             index: found.job_modify_index,
             drifted,
             scaled: translate::drift::scaled_count(translation, &found.json),
+            unowned,
         };
         private.jobs.insert(job_key.clone(), seen);
         let job = &translation.job;
@@ -394,26 +401,32 @@ fn base(recorded: &Node, before: &Value, ty: &Type) -> Value {
     state
 }
 
-/// Puts each difference where it belongs. Answers whether there is any.
+/// Puts each difference where it belongs. Answers whether there is any, and the places of those that no
+/// attribute stands for.
 fn compare(
     translation: &Translation,
     live: &LiveJob,
     ty: &Type,
     state: &mut Value,
     drift: &mut Vec<Value>,
-) -> bool {
+) -> (bool, Vec<String>) {
     let differences = translate::drift::compare(translation, &live.json);
     let by_blocks = state.get("manifest").is_null();
+    let mut unowned = Vec::new();
     for difference in &differences {
         tracing::info!(
             job = translation.job.id,
             path = difference.job_path,
             "the live job differs from the recorded application"
         );
-        match &difference.attribute {
-            Some((path, node)) if by_blocks => convert::put(state, ty, path, node),
+        if let Some((path, node)) = difference.attribute.as_ref().filter(|_| by_blocks) {
+            convert::put(state, ty, path, node);
+            continue;
+        }
+        unowned.push(difference.job_path.clone());
+        match difference.job_path.as_str() {
             // `jobs` says so.
-            _ if difference.job_path == "Stop" => {}
+            "Stop" => {}
             _ => drift.push(Value::from([
                 (
                     "path",
@@ -424,7 +437,7 @@ fn compare(
             ])),
         }
     }
-    !differences.is_empty()
+    (!differences.is_empty(), unowned)
 }
 
 fn text(json: &Json) -> Value {
