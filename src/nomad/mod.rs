@@ -6,6 +6,7 @@
 //!
 //! Source: <https://developer.hashicorp.com/nomad/api-docs>, and Nomad's own Go client (`api/`).
 
+mod ahead;
 mod client;
 mod deployments;
 mod diagnosis;

@@ -14,6 +14,7 @@ pub mod planned;
 pub mod scope;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
@@ -31,7 +32,7 @@ use crate::protocol::value::Value;
 use crate::store::Store;
 use crate::translate::Place;
 use crate::{consul, nomad};
-use config::DryRun;
+use config::{DryRun, Location};
 use planned::{Planned, PlannedScopes};
 use scope::ScopeResource;
 use scope::data_source::ScopeDataSource;
@@ -81,6 +82,10 @@ pub struct Clients {
     pub dry_run: DryRun,
     /// Whether an error tells the last lines of what a failed task wrote.
     pub failure_logs: bool,
+    /// Where all this is, to tell one configuration of the provider from another.
+    pub location: Location,
+    /// How many refreshes have asked whether anything has changed.
+    pub asked: AtomicU64,
 }
 
 /// A further Nomad that components may name.
@@ -221,6 +226,7 @@ impl resource::Provider for OamProvider {
             }
             Err(diagnostics) => return diagnostics,
         };
+        let location = config.location();
         let namespace = config.nomad.namespace.clone();
         let region = config.nomad.region.clone();
         let consul = consul::Client::new(config.consul);
@@ -231,24 +237,27 @@ impl resource::Provider for OamProvider {
                 return vec![Diagnostic::error(error.summary, error.detail).at(path)];
             }
         };
+        let home = nomad::Client::new(config.nomad.clone());
         let clusters = config.clusters.into_iter().map(|(name, cluster)| {
             let endpoint = cluster.endpoint.unwrap_or_else(|| Endpoint {
                 region: cluster.place.region.clone(),
                 ..config.nomad.clone()
             });
-            let nomad = nomad::Client::new(endpoint);
+            let nomad = home.beside(endpoint);
             let place = cluster.place;
             (name, Cluster { nomad, place })
         });
         let clusters = clusters.collect();
         self.servers.set(State::Ready(Arc::new(Clients {
-            nomad: nomad::Client::new(config.nomad),
+            nomad: home,
             store,
             namespace: namespace.unwrap_or_else(|| "default".to_owned()),
             region,
             clusters,
             dry_run: config.dry_run,
             failure_logs: config.failure_logs,
+            location,
+            asked: AtomicU64::new(0),
         })));
         Vec::new()
     }

@@ -52,6 +52,7 @@
 //! <https://developer.hashicorp.com/consul/docs/automate/session>, and for what each verb checks, Consul's
 //! `agent/consul/state/kvs.go` and `txn.go`.
 
+mod ahead;
 mod error;
 mod form;
 mod lock;
@@ -69,15 +70,17 @@ pub use record::{ApplicationKey, DEFAULT_TENANT, JobRecord, Record};
 pub use revisions::{KEPT, MOST_KEPT, Revision};
 pub use scope::{ScopeKey, ScopeKind, ScopeRecord};
 pub use scopes::{MOST_SCOPES, Removal};
-pub use version::Version;
+pub use version::{Digest, Version};
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use self::ahead::Versions;
 use self::form::{Recorded, stored};
 use self::scopes::Guards;
 use self::session::Sessions;
+use crate::ahead::Ahead;
 use crate::consul::{self, Entry, Op};
 use crate::http::SettingsError;
 
@@ -115,6 +118,8 @@ struct Inner {
     prefix: String,
     sessions: Sessions,
     operations: AtomicU64,
+    ahead: Ahead<Versions>,
+    scopes_ahead: ahead::Scopes,
 }
 
 impl Store {
@@ -144,6 +149,8 @@ impl Store {
             prefix: prefix.to_owned(),
             sessions: Sessions::default(),
             operations: AtomicU64::new(0),
+            ahead: Ahead::default(),
+            scopes_ahead: ahead::Scopes::default(),
         };
         Ok(Self {
             inner: Arc::new(inner),

@@ -18,6 +18,10 @@ pub struct Private {
     /// The job to adopt, where the state was one of Nomad's own provider and there is no record yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopt: Option<Adopt>,
+    /// The seal of the state that this is kept beside, where all is as it should be: see
+    /// [`super::unchanged`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<String>,
 }
 
 /// A job that no application has yet.
@@ -40,6 +44,9 @@ pub struct Seen {
     /// How many instances it has, where that is an autoscaler's to say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scaled: Option<u64>,
+    /// Whether it is as the record says, and nothing about it can change without its index.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sound: bool,
 }
 
 impl Private {
