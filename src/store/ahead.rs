@@ -39,10 +39,12 @@ impl Store {
         let consul = &self.inner.consul;
         let (worth, root) = (worth(asked), self.applications());
         let look = || async {
-            versions(consul, &root, worth).await.unwrap_or_else(|error| {
-                tracing::info!(%error, "the records are not listed: each is read");
-                Look::Refused
-            })
+            versions(consul, &root, worth)
+                .await
+                .unwrap_or_else(|error| {
+                    tracing::info!(%error, "the records are not listed: each is read");
+                    Look::Refused
+                })
         };
         let changes = || consul.changes();
         let list = self.inner.ahead.list(worth, changes, look).await?;

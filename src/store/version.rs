@@ -106,7 +106,12 @@ mod tests {
             digest.value()
         };
         let all = [&["ab"][..], &["a", "b"], &["b", "a"], &["ab", ""], &[]].map(of);
-        assert!(all.iter().enumerate().all(|(i, one)| !all[..i].contains(one)), "{all:?}");
+        assert!(
+            all.iter()
+                .enumerate()
+                .all(|(i, one)| !all[..i].contains(one)),
+            "{all:?}"
+        );
         for text in ["", "42", "42-", "-1", "x-1", "1-g", "42 - 1"] {
             assert!(text.parse::<Version>().is_err(), "{text}");
         }
