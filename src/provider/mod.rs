@@ -19,6 +19,7 @@ pub mod tenancy;
 pub mod tenant;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
@@ -37,7 +38,7 @@ use crate::protocol::value::Value;
 use crate::store::Store;
 use crate::translate::Place;
 use crate::{consul, nomad, vault};
-use config::DryRun;
+use config::{DryRun, Location};
 use planned::{Planned, PlannedScopes, PlannedTenant, PlannedTenants};
 use scope::ScopeResource;
 use scope::data_source::ScopeDataSource;
@@ -91,6 +92,10 @@ pub struct Clients {
     pub dry_run: DryRun,
     /// Whether an error tells the last lines of what a failed task wrote.
     pub failure_logs: bool,
+    /// Where all this is, to tell one configuration of the provider from another.
+    pub location: Location,
+    /// How many refreshes have asked whether anything has changed.
+    pub asked: AtomicU64,
 }
 
 /// The Vault that tenants' secrets are in.
@@ -260,6 +265,7 @@ impl resource::Provider for OamProvider {
             }
             Err(diagnostics) => return diagnostics,
         };
+        let location = config.location();
         let namespace = config.nomad.namespace.clone();
         let region = config.nomad.region.clone();
         let consul = consul::Client::new(config.consul);
@@ -273,18 +279,19 @@ impl resource::Provider for OamProvider {
                 return vec![Diagnostic::error(error.summary, error.detail).at(path)];
             }
         };
+        let home = nomad::Client::new(config.nomad.clone());
         let clusters = config.clusters.into_iter().map(|(name, cluster)| {
             let endpoint = cluster.endpoint.unwrap_or_else(|| Endpoint {
                 region: cluster.place.region.clone(),
                 ..config.nomad.clone()
             });
-            let nomad = nomad::Client::new(endpoint);
+            let nomad = home.beside(endpoint);
             let place = cluster.place;
             (name, Cluster { nomad, place })
         });
         let clusters = clusters.collect();
         self.servers.set(State::Ready(Arc::new(Clients {
-            nomad: nomad::Client::new(config.nomad),
+            nomad: home,
             vault: config.vault.map(|vault| Vault {
                 client: vault::Client::new(vault.endpoint),
                 auth_path: vault.auth_path,
@@ -297,6 +304,8 @@ impl resource::Provider for OamProvider {
             clusters,
             dry_run: config.dry_run,
             failure_logs: config.failure_logs,
+            location,
+            asked: AtomicU64::new(0),
         })));
         Vec::new()
     }

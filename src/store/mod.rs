@@ -54,6 +54,7 @@
 //! <https://developer.hashicorp.com/consul/docs/automate/session>, and for what each verb checks, Consul's
 //! `agent/consul/state/kvs.go` and `txn.go`.
 
+mod ahead;
 mod error;
 mod form;
 mod guards;
@@ -80,15 +81,17 @@ pub use scopes::{MOST_SCOPES, Removal};
 pub use tenant::{TenantKey, TenantRecord};
 pub use tenants::TenantRemoval;
 pub use usage::Measure;
-pub use version::Version;
+pub use version::{Digest, Version};
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use self::ahead::Versions;
 use self::form::{Recorded, stored};
 use self::guards::Guards;
 use self::session::Sessions;
+use crate::ahead::Ahead;
 use crate::consul::{self, Entry, Op};
 use crate::http::SettingsError;
 
@@ -127,6 +130,8 @@ struct Inner {
     prefix: String,
     sessions: Sessions,
     operations: AtomicU64,
+    ahead: Ahead<Versions>,
+    scopes_ahead: ahead::Scopes,
 }
 
 impl Store {
@@ -156,6 +161,8 @@ impl Store {
             prefix: prefix.to_owned(),
             sessions: Sessions::default(),
             operations: AtomicU64::new(0),
+            ahead: Ahead::default(),
+            scopes_ahead: ahead::Scopes::default(),
         };
         Ok(Self {
             inner: Arc::new(inner),

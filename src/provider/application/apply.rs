@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::config::{self, Operation};
 use super::private::{Private, Seen};
 use super::purge::{JobRef, Purge};
-use super::{adopt, failure, plan, purge};
+use super::{adopt, failure, plan, purge, unchanged};
 use crate::nomad::watch::{self, Healthy};
 use crate::nomad::{self, Enforce, Registered, Wait};
 use crate::oam::{self, Node};
@@ -41,9 +41,11 @@ pub async fn apply(clients: &Clients, cx: &Context, request: ApplyRequest) -> Ap
     } = &request;
     if !prior.is_null() && !plan::changes(prior, planned, private) {
         // New timeouts concern the provider alone.
+        let mut kept = Private::read(private);
+        unchanged::seal_again(clients, prior, planned, &mut kept);
         return ApplyResponse {
+            private: kept.write(),
             state: request.planned,
-            private: request.private,
             diagnostics: Vec::new(),
         };
     }
@@ -357,6 +359,22 @@ impl<'a> Work<'a> {
         healthy.or_else(written).or_else(seen)
     }
 
+    /// Whether the job is as the record will say, and nothing about it can change without its index. One
+    /// that was registered has the index of the registration, unless somebody has changed it since.
+    fn is_sound(&self, key: &str, done: &Done) -> bool {
+        let healthy = done.healthy.get(key);
+        match done.written.get(key) {
+            Some(written) => healthy.is_some_and(|healthy| {
+                healthy.job_modify_index == written.job_modify_index && healthy.to_promote.is_none()
+            }),
+            None => self
+                .private
+                .jobs
+                .get(key)
+                .is_some_and(|seen| seen.sound && self.index(key, done) == Some(seen.index)),
+        }
+    }
+
     async fn carry_out(mut self, clients: &Clients, cx: &Context, held: Held) -> ApplyResponse {
         let mut done = Done::default();
         if let Some(interrupted) = held.adopted() {
@@ -609,7 +627,11 @@ impl<'a> Work<'a> {
         match clients.store.settle_revision(held, record).await {
             Ok(version) => {
                 self.tidy(clients).await;
-                self.response(Some(version), "settled", done)
+                let mut response = self.response(Some(version), "settled", done);
+                let mut private = Private::read(&response.private);
+                unchanged::seal(clients, &response.state, &mut private);
+                response.private = private.write();
+                response
             }
             Err(error) => {
                 done.diagnostics.push(failure::store(&error));
@@ -692,7 +714,11 @@ impl<'a> Work<'a> {
             let seen = Seen {
                 index: self.index(&key, &done).unwrap_or_default(),
                 drifted: !as_planned && before.is_some_and(|seen| seen.drifted),
-                scaled: before.and_then(|seen| seen.scaled),
+                scaled: match written {
+                    true => scaled(translation),
+                    false => before.and_then(|seen| seen.scaled),
+                },
+                sound: as_planned && self.is_sound(&key, &done),
                 unowned: match before {
                     Some(seen) if !as_planned => seen.unowned.clone(),
                     _ => Vec::new(),
@@ -807,6 +833,12 @@ pub fn jobs_of(clients: &Clients, state: &Value, key: &ApplicationKey) -> BTreeM
         all.insert(job_key.clone(), job);
     }
     all
+}
+
+/// How many instances a job was registered with, where that is an autoscaler's to say.
+fn scaled(translation: &Translation) -> Option<u64> {
+    let job = serde_json::to_value(&translation.job).unwrap_or_default();
+    translate::drift::scaled_count(translation, &job)
 }
 
 /// An update that is about something else leaves an autoscaler's count alone.

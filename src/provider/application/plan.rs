@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::private::{Private, Seen};
-use super::{adopt, config, dry_run, failure, read};
+use super::{adopt, config, dry_run, failure, read, unchanged};
 use crate::nomad::job::Job;
 use crate::oam::{self, Node};
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics, has_error};
@@ -39,6 +39,12 @@ pub async fn plan(servers: &Servers, cx: &Context, request: PlanRequest) -> Plan
         diagnostics: Vec::new(),
     };
     if response.state.is_null() {
+        return response;
+    }
+    if let Some(clients) = clients
+        && is_as_it_was(clients, &prior, &config, &response)
+        && has_its_scopes(servers, clients, &prior).await
+    {
         return response;
     }
     match manifest(clients, &prior, &config).await {
@@ -147,6 +153,34 @@ pub async fn plan(servers: &Servers, cx: &Context, request: PlanRequest) -> Plan
         set(&mut response.state, name, value);
     }
     response
+}
+
+/// Whether the configuration is the one of before, and nothing else has changed. What Terraform proposes
+/// for an attribute that the configuration leaves out is the one of before, so those are looked at.
+fn is_as_it_was(clients: &Clients, prior: &Value, config: &Value, proposed: &PlanResponse) -> bool {
+    let same = |name| config.get(name) == prior.get(name);
+    let named = || match config.get("manifest") {
+        Value::Null => same("name") && same("tenant"),
+        _ => config::tenant_of(config) == *prior.get("tenant"),
+    };
+    *prior == proposed.state
+        && config.get("rollback_to").is_null()
+        && same("manifest")
+        && unchanged::is_sealed(clients, prior, &Private::read(&proposed.private))
+        && named()
+}
+
+/// Whether the scopes that an application refers to are as it has them, and stay so.
+async fn has_its_scopes(servers: &Servers, clients: &Clients, prior: &Value) -> bool {
+    let applied = prior.get("applied_scopes");
+    if applied.as_map().is_some_and(BTreeMap::is_empty) {
+        return true;
+    }
+    let Ok(node) = config::node(prior) else {
+        return false;
+    };
+    let (now, diagnostics) = scopes_of(servers, Some(clients), prior, &node).await;
+    diagnostics.is_empty() && now == *applied
 }
 
 /// The manifest of a configuration: its own, or that of the revision that it goes back to.
@@ -263,7 +297,7 @@ fn properties(id: &str, scope: &Node) -> Value {
 async fn recorded(clients: &Clients, id: &str) -> Result<Value, Diagnostic> {
     let key =
         ScopeKey::parse(id).map_err(|reason| Diagnostic::error("Unreadable scope ID", reason))?;
-    let stored = clients.store.read_scope(&key).await;
+    let stored = clients.store.scope_ahead(&key).await;
     match stored.map_err(|error| failure::store(&error))? {
         None => Err(failure::no_scope(id)),
         Some(stored) if stored.record.phase == Phase::Destroying => {

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use super::apply::job_ref;
 use super::config;
 use super::private::{Private, Seen};
-use super::{adopt, failure, plan, purge};
+use super::{adopt, failure, plan, purge, unchanged};
 use crate::nomad::job::Job;
 use crate::nomad::{self, Deployment, LiveJob, Wait};
 use crate::oam::{self, Application, Node, Problem, def};
@@ -58,6 +58,9 @@ async fn refreshed(
             "The state does not say which application it is of. Remove it and import it again.",
         )]);
     };
+    if let Some(private) = unchanged::unchanged(clients, &key, request).await {
+        return Ok((request.state.clone(), Some(private)));
+    }
     let stored = clients
         .store
         .read(&key)
@@ -155,11 +158,13 @@ async fn observe(
     let mut jobs = BTreeMap::new();
     let mut drift = Vec::new();
     let (mut any_drifted, mut compared) = (false, Vec::new());
+    let mut whole = true;
     let applied = |key: &str| record.jobs.get(key).and_then(|job| job.version);
     for ((translation, found), deployment) in translations.iter().zip(&live).zip(deployments) {
         let job_key = translation.key();
         let Some(found) = found else {
             tracing::info!(job = translation.job.id, "the job is gone");
+            whole = false;
             let mut beside = translations.iter().zip(&live);
             let beside = beside
                 .any(|(other, there)| there.is_some() && other.component == translation.component);
@@ -176,6 +181,10 @@ async fn observe(
         if !failed {
             compared.push((translation, found));
         }
+        let ended = deployment
+            .as_ref()
+            .is_some_and(|it| it.status == "successful");
+        let sound = !drifted && (ended || !has_canaries(&translation.job));
         let mut not_successful = |live: String| {
             drift.push(Value::from([
                 ("path", format!("{}/Deployment", translation.job.id).into()),
@@ -203,6 +212,7 @@ async fn observe(
             drifted,
             scaled: translate::drift::scaled_count(translation, &found.json),
             unowned,
+            sound,
         };
         private.jobs.insert(job_key.clone(), seen);
         let job = &translation.job;
@@ -246,6 +256,9 @@ async fn observe(
                 seen.drifted = differs(translation, job, found);
             }
         }
+    }
+    if whole {
+        unchanged::seal(clients, &state, &mut private);
     }
     Ok((state, private))
 }
