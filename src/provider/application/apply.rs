@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 use super::config::{self, Operation};
 use super::private::{Private, Seen};
 use super::purge::{JobRef, Purge};
-use super::{failure, plan, purge};
+use super::register::Registration;
+use super::{failure, plan};
 use crate::nomad::watch::{self, Healthy};
 use crate::nomad::{self, Enforce, Registered, Wait};
 use crate::oam::{self, Node};
@@ -395,7 +396,12 @@ impl<'a> Work<'a> {
                 Some(seen) if !done.purged.contains(&key) => Enforce::Index(seen.index),
                 _ => Enforce::New,
             };
-            match self.register(clients, translation, enforce).await {
+            let registration = Registration {
+                clients,
+                key: &self.key,
+                is_new: self.is_new,
+            };
+            match registration.of(translation, enforce).await {
                 Ok(registered) => {
                     tracing::info!(job = translation.job.id, "registered");
                     if let Some(warnings) = &registered.warnings {
@@ -422,48 +428,6 @@ impl<'a> Work<'a> {
             Value::Null => path.attribute("update_strategy").attribute("strategy"),
             _ => path,
         }
-    }
-
-    /// Writes one job. One that should not be there and is this component's all the same was left
-    /// by an apply that was interrupted, or by somebody who has deleted the record.
-    async fn register(
-        &self,
-        clients: &Clients,
-        translation: &Translation,
-        enforce: Enforce,
-    ) -> Result<Registered, Diagnostic> {
-        let job = &translation.job;
-        let nomad = clients.nomad_of(translation.cluster.as_deref())?;
-        let error = match nomad.register(&job.namespace, job, enforce).await {
-            Ok(registered) => return Ok(registered),
-            Err(error) => error,
-        };
-        if !error.is_conflict() {
-            return Err(failure::nomad(&error));
-        }
-        let found = nomad.job(&job.namespace, &job.id).await;
-        let Some(live) = found.map_err(|error| failure::nomad(&error))? else {
-            return Err(failure::job_changed(&job.id));
-        };
-        if enforce != Enforce::New {
-            return Err(failure::job_changed(&job.id));
-        }
-        if !purge::is_ours(&live, &self.key) {
-            let owner = live.meta.get(translate::META_APPLICATION);
-            let owner = owner.map(String::as_str);
-            return Err(failure::job_of_another(job, owner, self.is_new));
-        }
-        tracing::info!(
-            job = job.id,
-            "the job is already there and this application's: taking it over"
-        );
-        let registered = nomad
-            .register(&job.namespace, job, Enforce::Index(live.job_modify_index))
-            .await;
-        registered.map_err(|error| match error.is_conflict() {
-            true => failure::job_changed(&job.id),
-            false => failure::nomad(&error),
-        })
     }
 
     /// Whether the apply before was interrupted or has failed.
