@@ -43,6 +43,9 @@ pub trait Recorded: Clone + fmt::Debug + Serialize + DeserializeOwned {
 
     /// Whether a creation may take this over, as something that was interrupted.
     fn adoptable(&self) -> bool;
+
+    /// Whether the two are to make the same thing.
+    fn is_like(&self, other: &Self) -> bool;
 }
 
 /// What is happening to an application or a scope.

@@ -9,7 +9,10 @@ use tracing::{info, warn};
 use super::form::{Recorded, decode, encode, stored};
 use super::scopes::Guards;
 use super::session::Session;
-use super::{Expect, Key, LARGEST, LONGEST_QUERY, Operation, Record, Store, StoreError, Version};
+use super::unseen::{self, Seen};
+use super::{
+    Expect, Key, LARGEST, LONGEST_QUERY, Operation, Phase, Record, Store, StoreError, Version,
+};
 use crate::consul::{Entry, Op, TxnError, encode_txn};
 
 /// A record whose lock is held. Give it back with [`Store::settle`], [`Store::abandon`] or
@@ -24,6 +27,8 @@ pub struct Held<R: Recorded = Record> {
     value: Vec<u8>,
     index: u64,
     adopted: Option<R>,
+    /// Whether Terraform knows nothing of it so far.
+    is_new: bool,
 }
 
 impl<R: Recorded> Held<R> {
@@ -63,6 +68,8 @@ enum Next<R> {
         index: u64,
         operation: Option<Operation>,
     },
+    /// There is one already, and it is settled.
+    Exists(Entry),
 }
 
 impl Store {
@@ -78,6 +85,7 @@ impl Store {
         let consul = &self.inner.consul;
         let path = self.place::<R>(key);
         let deadline = Instant::now() + self.lock_wait;
+        let is_new = expect == Expect::Absent;
         let (mut expect, mut adopted) = (expect, None);
         // What an adopted record has to be followed in is not known before it is adopted.
         let before = match expect {
@@ -140,6 +148,7 @@ impl Store {
                         value,
                         index,
                         adopted,
+                        is_new,
                     });
                 }
                 Err(refusals) => refusals,
@@ -161,6 +170,26 @@ impl Store {
             }
             let entry = consul.get_latest(&path).await?;
             match next(key, expect, adopted.take(), entry)? {
+                Next::Exists(entry) => {
+                    let found = stored::<R>(key, &entry)?;
+                    match self
+                        .seen(key, &record, &entry, &session.id, deadline)
+                        .await?
+                    {
+                        Seen::No => {
+                            info!(%key, "there already, by an apply that Terraform does not know of");
+                            (expect, adopted) =
+                                (Expect::Version(found.version), Some(found.record));
+                        }
+                        Seen::Perhaps => {}
+                        Seen::Yes => {
+                            return Err(StoreError::Exists {
+                                key: key.clone().into(),
+                                phase: found.record.phase(),
+                            });
+                        }
+                    }
+                }
                 Next::Again(next, adopt) if next != expect || session_ended => {
                     (expect, adopted) = (next, adopt);
                 }
@@ -243,7 +272,11 @@ impl Store {
     ) -> Result<Version, StoreError> {
         let value = encode(record);
         let version = |index| Version::of(index, &value);
-        self.conclude(held, Outcome::Write(value.clone()), beside)
+        let tells = held.is_new && record.phase() == Phase::Settled;
+        if tells {
+            self.marked(unseen::mark(&held.path), &held.session.id);
+        }
+        self.conclude(held, Outcome::Write(value.clone()), tells, beside)
             .await
             .map(version)
     }
@@ -259,21 +292,27 @@ impl Store {
         held: &Held<R>,
         beside: &[Op<'_>],
     ) -> Result<(), StoreError> {
-        self.conclude(held, Outcome::Delete, beside)
+        self.conclude(held, Outcome::Delete, false, beside)
             .await
             .map(|_| ())
     }
 
-    /// Ends an operation. Gives the record's new index.
+    /// Ends an operation. Gives the record's new index. `tells` marks what Terraform does not know yet.
     async fn conclude<R: Recorded>(
         &self,
         held: &Held<R>,
         outcome: Outcome,
+        tells: bool,
         beside: &[Op<'_>],
     ) -> Result<u64, StoreError> {
         let consul = &self.inner.consul;
         let (key, session) = (held.path.as_str(), held.session.id.as_str());
         let (mut index, mut locked) = (held.index, true);
+        let mark = unseen::mark(key);
+        let about = match &outcome {
+            Outcome::Write(value) => unseen::digest(value),
+            Outcome::Delete => Vec::new(),
+        };
         // The second round is for a lock that expired. A third: it expired just in between.
         for _ in 0..3 {
             let mut ops = match (&outcome, locked) {
@@ -296,6 +335,14 @@ impl Store {
                 }
                 (Outcome::Delete, false) => vec![Op::DeleteCas { key, index }],
             };
+            ops.push(match tells && locked {
+                true => Op::Lock {
+                    key: &mark,
+                    value: &about,
+                    session,
+                },
+                false => Op::Delete { key: &mark },
+            });
             fits(held.key.clone().into(), &ops)?;
             let own = ops.len();
             ops.extend_from_slice(beside);
@@ -379,6 +426,9 @@ fn next<R: Recorded>(
             Expect::Version(found.version),
             Some(found.record),
         ));
+    }
+    if found.record.phase() == Phase::Settled {
+        return Ok(Next::Exists(entry));
     }
     Err(StoreError::Exists {
         key: key.clone().into(),

@@ -143,6 +143,10 @@ impl Recorded for Record {
     fn adoptable(&self) -> bool {
         self.phase == Phase::Applying && self.revision == 1
     }
+
+    fn is_like(&self, other: &Self) -> bool {
+        self.document == other.document && self.applied_scopes == other.applied_scopes
+    }
 }
 
 impl From<ApplicationKey> for Key {

@@ -1,14 +1,18 @@
 //! The provider is killed at every call of an operation, in turn: before the server gets it, and after the
 //! server has done it. What is asked for afterwards comes out even, as if nothing had happened.
 
-use crate::cuts::{Cut, Deed, selected, stride};
+use crate::cuts::{Call, Cut, Deed, selected, stride};
 use crate::scenarios::{self, Scenario};
 use crate::support::servers;
 use crate::trial::Trial;
 
 fn crash_at_every_call(scenario: &Scenario, otherwise: usize) {
+    crash_at(scenario, otherwise, |_| true);
+}
+
+fn crash_at(scenario: &Scenario, otherwise: usize, which: fn(&Call) -> bool) {
     let trial = Trial::new(servers(), scenario);
-    let calls = trial.calls();
+    let calls: Vec<_> = trial.calls().into_iter().filter(which).collect();
     let each = calls.iter().flat_map(|call| {
         [Deed::KillBefore, Deed::KillAfter].map(|deed| Cut {
             call: call.clone(),
@@ -40,6 +44,14 @@ fn crash_at_every_call(scenario: &Scenario, otherwise: usize) {
 #[test]
 fn a_create_killed_at_any_call_converges() {
     crash_at_every_call(&scenarios::CREATE, 6);
+}
+
+#[test]
+fn a_create_killed_half_way_can_be_made_into_something_else() {
+    // Once it is settled it is something, and has to be imported.
+    crash_at(&scenarios::OTHER, 3, |call| {
+        call.path.starts_with("/v1/jobs?")
+    });
 }
 
 #[test]

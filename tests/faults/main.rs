@@ -10,6 +10,7 @@ mod support;
 
 mod crashes;
 mod cuts;
+mod linearizability;
 mod misbehaviour;
 mod scenarios;
 mod trial;

@@ -190,6 +190,15 @@ pub const UPDATE: Scenario = Scenario {
     same_versions: true,
 };
 
+/// A creation that is asked for again as something else, with components of other types.
+pub const OTHER: Scenario = Scenario {
+    name: "cx-other",
+    before: None,
+    run: Step::Apply(FIRST),
+    then: Step::Apply(SECOND),
+    same_versions: false,
+};
+
 /// The jobs go to another namespace.
 pub const MOVE: Scenario = Scenario {
     name: "cx-move",

@@ -102,6 +102,8 @@ struct Shared {
     rule: Mutex<Rule>,
     /// The first answer to each read, by its path and query without what makes it a blocking query.
     first: Mutex<BTreeMap<String, Copied>>,
+    /// The last answer to each other request, by its path.
+    last: Mutex<BTreeMap<String, Bytes>>,
 }
 
 /// An answer as a server gave it.
@@ -137,6 +139,7 @@ impl Proxy {
             seen: Mutex::default(),
             rule: Mutex::new(Box::new(|_| Action::Forward)),
             first: Mutex::default(),
+            last: Mutex::default(),
         });
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
@@ -167,6 +170,12 @@ impl Proxy {
     /// From now on this rule decides over each request.
     pub fn rule(&self, rule: impl FnMut(&Seen) -> Action + Send + 'static) {
         *self.shared.rule.lock().unwrap() = Box::new(rule);
+    }
+
+    /// What the server last answered to a request at this path that was no read.
+    pub fn last_answer(&self, path: &str) -> Option<String> {
+        let last = self.shared.last.lock().unwrap();
+        Some(String::from_utf8_lossy(last.get(path)?).into_owned())
     }
 
     /// The requests since the start or the last call.
@@ -334,6 +343,10 @@ async fn forward(
     if seen.method == "GET" {
         let mut first = shared.first.lock().unwrap();
         first.entry(plain(&seen)).or_insert_with(|| copied.clone());
+    } else {
+        let path = seen.path.split('?').next().unwrap_or_default().to_owned();
+        let mut last = shared.last.lock().unwrap();
+        last.insert(path, copied.body.clone());
     }
     Ok(copied)
 }

@@ -103,6 +103,7 @@ pub async fn look(
         index: live.job_modify_index,
         // Nobody knows yet that it is as it should be.
         drifted: true,
+        kind: None,
         scaled: None,
     };
     private.jobs.insert(key.clone(), seen);

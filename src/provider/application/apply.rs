@@ -188,7 +188,8 @@ impl<'a> Work<'a> {
                 writes.insert(job_key.clone());
             }
             let Some(before) = before else { continue };
-            if !nomad_can_turn(before, &translation.job) {
+            let live = seen.and_then(|seen| seen.kind.as_deref());
+            if !nomad_can_turn(before, live, &translation.job) {
                 let old = JobRef {
                     cluster: translation.cluster.clone(),
                     namespace: before.namespace.clone(),
@@ -246,7 +247,11 @@ impl<'a> Work<'a> {
                 job_modify_index: None,
             };
             // One that goes elsewhere has the new place below, and so another key for the old one.
-            jobs.insert(format!("{key}{LEFT}"), left);
+            let mut key = format!("{}{LEFT}", key.trim_end_matches(LEFT));
+            while jobs.contains_key(&key) {
+                key.push_str(LEFT);
+            }
+            jobs.insert(key, left);
         }
         for translation in &self.translations {
             let key = translation.key();
@@ -327,7 +332,7 @@ impl<'a> Work<'a> {
     async fn carry_out(mut self, clients: &Clients, cx: &Context, held: Held) -> ApplyResponse {
         let mut done = Done::default();
         if let Some(interrupted) = held.adopted() {
-            self.purge_what_is_no_more(interrupted);
+            self.purge_what_is_no_more(clients, interrupted).await;
         }
         self.purge(clients, cx, &mut done).await;
         if !has_error(&done.diagnostics) {
@@ -346,14 +351,27 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// A creation that was interrupted may have left jobs of components that are no more.
-    fn purge_what_is_no_more(&mut self, interrupted: &Record) {
+    /// A creation that was interrupted may have left jobs of components that are no more, or that are of
+    /// another kind now.
+    async fn purge_what_is_no_more(&mut self, clients: &Clients, interrupted: &Record) {
         for (key, job) in &interrupted.jobs {
-            let ours = |it: &Translation| {
+            let left = job_ref(key, job);
+            let ours = |it: &&Translation| {
                 it.key() == *key && it.job.namespace == job.namespace && it.job.id == job.id
             };
-            if !self.translations.iter().any(ours) {
-                self.purges.insert(key.clone(), job_ref(key, job));
+            let stays = match self.translations.iter().find(ours) {
+                None => false,
+                Some(translation) => match clients.nomad_of(left.cluster.as_deref()) {
+                    // What cannot be asked is told when the job is written.
+                    Err(_) => true,
+                    Ok(nomad) => match nomad.job(&job.namespace, &job.id).await {
+                        Ok(Some(live)) => plan::live_kind(&live) == plan::kind(&translation.job),
+                        _ => true,
+                    },
+                },
+            };
+            if !stays {
+                self.purges.insert(key.clone(), left);
             }
         }
     }
@@ -622,6 +640,9 @@ impl<'a> Work<'a> {
             let seen = Seen {
                 index: self.index(&key, &done).unwrap_or_default(),
                 drifted: !as_planned && before.is_some_and(|seen| seen.drifted),
+                kind: before
+                    .filter(|_| !as_planned)
+                    .and_then(|seen| seen.kind.clone()),
                 scaled: before.and_then(|seen| seen.scaled),
             };
             private.jobs.insert(key, seen);
@@ -689,7 +710,7 @@ pub const LEFT: &str = "!left";
 
 /// The job of a record.
 pub fn job_ref(key: &str, job: &JobRecord) -> JobRef {
-    let (_, cluster) = translate::split_key(key.strip_suffix(LEFT).unwrap_or(key));
+    let (_, cluster) = translate::split_key(key.trim_end_matches(LEFT));
     JobRef {
         cluster: cluster.map(str::to_owned),
         namespace: job.namespace.clone(),
@@ -715,8 +736,7 @@ pub fn jobs_of(clients: &Clients, state: &Value, key: &ApplicationKey) -> BTreeM
         })
         .collect();
     for (job_key, job) in state.get("jobs").as_map().into_iter().flatten() {
-        let (component, cluster) =
-            translate::split_key(job_key.strip_suffix(LEFT).unwrap_or(job_key));
+        let (component, cluster) = translate::split_key(job_key.trim_end_matches(LEFT));
         let id = job.get("id").as_str();
         let namespace = job.get("namespace").as_str().unwrap_or(&target.namespace);
         let job = JobRef {
@@ -748,10 +768,14 @@ fn keep_count(before: &nomad::job::Job, job: &mut nomad::job::Job, seen: &Seen) 
     }
 }
 
-/// A job of another namespace is another job, and Nomad refuses to change the type of a job, or to make a periodic one of one that is not
-/// (`validateJobUpdate` in its `nomad/job_endpoint.go`).
-fn nomad_can_turn(before: &nomad::job::Job, after: &nomad::job::Job) -> bool {
-    before.namespace == after.namespace
-        && before.job_type == after.job_type
-        && before.periodic.is_some() == after.periodic.is_some()
+/// A job of another namespace is another job, and Nomad refuses to turn one kind of job into another. An apply
+/// that was interrupted leaves jobs of the kind (`live`) that they had before, and a state that says what they
+/// were to be.
+fn nomad_can_turn(before: &nomad::job::Job, live: Option<&str>, after: &nomad::job::Job) -> bool {
+    let wanted = plan::kind(after);
+    let is_of_kind = match live {
+        Some(live) => live == wanted,
+        None => plan::kind(before) == wanted,
+    };
+    before.namespace == after.namespace && is_of_kind
 }

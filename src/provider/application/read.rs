@@ -197,6 +197,7 @@ async fn observe(
         let seen = Seen {
             index: found.job_modify_index,
             drifted,
+            kind: Some(plan::live_kind(found)).filter(|kind| *kind != plan::kind(&translation.job)),
             scaled: translate::drift::scaled_count(translation, &found.json),
         };
         private.jobs.insert(job_key.clone(), seen);
