@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::private::{Private, Seen};
 use super::{adopt, config, dry_run, failure, read, unchanged};
+use crate::nomad::LiveJob;
 use crate::nomad::job::Job;
 use crate::oam::{self, Node};
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics, has_error};
@@ -542,4 +543,23 @@ pub fn translated(state: &Value, target: &Target) -> BTreeMap<String, Job> {
         }
     }
     jobs
+}
+
+/// What kind of job it is. Nomad refuses to change the type of a job, and to make a periodic one of one that is
+/// not (`validateJobUpdate` in its `nomad/job_endpoint.go`).
+pub fn kind(job: &Job) -> String {
+    described(job.job_type.as_str(), job.periodic.is_some())
+}
+
+/// As [`kind`], of a job that is there.
+pub fn live_kind(live: &LiveJob) -> String {
+    described(
+        &live.kind,
+        live.json.get("Periodic").is_some_and(|it| !it.is_null()),
+    )
+}
+
+fn described(of_type: &str, is_periodic: bool) -> String {
+    let by_schedule = if is_periodic { ", periodic" } else { "" };
+    format!("{of_type}{by_schedule}")
 }
