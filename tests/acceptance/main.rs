@@ -27,6 +27,7 @@ mod newer;
 mod promotion;
 mod revisions;
 mod scopes;
+mod tenants;
 mod traits;
 mod upgrade;
 mod validation;
