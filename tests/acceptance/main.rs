@@ -22,6 +22,7 @@ mod imports;
 mod lifecycle;
 mod manifests;
 mod moves;
+mod policies;
 mod promotion;
 mod revisions;
 mod scopes;

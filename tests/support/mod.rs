@@ -24,6 +24,7 @@ pub mod consul;
 pub mod docker;
 pub mod network;
 pub mod nomad;
+pub mod policies;
 pub mod ports;
 pub mod process;
 pub mod proxy;
@@ -33,6 +34,8 @@ pub mod tools;
 pub mod traefik;
 pub mod vault;
 
+#[allow(unused_imports)]
+pub use policies::{Role, Tokens};
 #[allow(unused_imports)]
 pub use proxy::{Action, Gate, Proxy};
 #[allow(unused_imports)]
