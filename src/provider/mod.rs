@@ -12,6 +12,8 @@ pub mod data;
 pub mod functions;
 pub mod planned;
 pub mod scope;
+pub mod tenancy;
+pub mod tenant;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -32,10 +34,11 @@ use crate::store::Store;
 use crate::translate::Place;
 use crate::{consul, nomad, vault};
 use config::DryRun;
-use planned::{Planned, PlannedScopes};
+use planned::{Planned, PlannedScopes, PlannedTenant, PlannedTenants};
 use scope::ScopeResource;
 use scope::data_source::ScopeDataSource;
 use scope::kind::Kind;
+use tenant::TenantResource;
 
 /// The provider's source, as a configuration names it: in whatever registry is the host's own.
 pub const SOURCE: &str = "oam/oam";
@@ -53,6 +56,7 @@ pub struct OamProvider {
 pub struct Servers {
     state: RwLock<State>,
     planned: PlannedScopes,
+    planned_tenants: PlannedTenants,
 }
 
 #[derive(Clone, Default)]
@@ -164,9 +168,20 @@ impl Servers {
         self.planned.set(id, planned);
     }
 
+    /// What the plan that is being made does to tenants.
+    pub fn planned_tenants(&self) -> &PlannedTenants {
+        &self.planned_tenants
+    }
+
+    /// Notes what the plan that is being made does to a tenant.
+    pub fn plan_tenant(&self, name: &str, planned: PlannedTenant) {
+        self.planned_tenants.set(name, planned);
+    }
+
     fn set(&self, state: State) {
         // Whatever was planned before belongs to another run.
         self.planned.clear();
+        self.planned_tenants.clear();
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
     }
 }
@@ -195,6 +210,8 @@ impl resource::Provider for OamProvider {
             let scope = ScopeResource::new(kind, Arc::clone(&self.servers));
             all.push((kind.type_name(), Arc::new(scope)));
         }
+        let tenant = TenantResource::new(Arc::clone(&self.servers));
+        all.push(("oam_tenant", Arc::new(tenant)));
         all
     }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tracing::{info, warn};
 
 use super::form::{Recorded, decode, encode, stored};
-use super::scopes::Guards;
+use super::guards::{Guard, Guards};
 use super::session::Session;
 use super::{Expect, Key, LARGEST, LONGEST_QUERY, Operation, Record, Store, StoreError, Version};
 use crate::consul::{Entry, Op, TxnError, encode_txn};
@@ -84,11 +84,13 @@ impl Store {
             Expect::Version(version) if R::FOLLOWS => self.in_version(key, version).await?,
             _ => None,
         };
+        let mut again = false;
         loop {
             let guarded = match guards {
-                Some(guards) => self.guarded(guards).await?,
+                Some(guards) => self.guards(guards, again).await?,
                 None => Vec::new(),
             };
+            again = true;
             let session = self.inner.sessions.current(consul).await?;
             let operation = self.operation(&session);
             let record = record.clone().stamped(record.phase(), Some(operation));
@@ -104,10 +106,7 @@ impl Store {
                     index: version.index,
                 },
             };
-            let mut ops: Vec<_> = guarded
-                .iter()
-                .map(|(key, index)| Op::CheckIndex { key, index: *index })
-                .collect();
+            let mut ops: Vec<_> = guarded.iter().map(Guard::op).collect();
             ops.push(check);
             ops.push(Op::Lock {
                 key: &path,
@@ -149,7 +148,8 @@ impl Store {
                 .iter()
                 .all(|refusal| refusal.op_index < guarded.len());
             if guards_alone && !left.is_zero() {
-                // A scope was touched in between. What is the matter with it shows when it is read.
+                // Another record was touched in between. What is the matter with it shows when it is
+                // read.
                 continue;
             }
             // `kvsLockTxn` in Consul's `agent/consul/state/kvs.go`.
@@ -243,7 +243,21 @@ impl Store {
     ) -> Result<Version, StoreError> {
         let value = encode(record);
         let version = |index| Version::of(index, &value);
-        self.conclude(held, Outcome::Write(value.clone()), beside)
+        self.conclude(held, Outcome::Write(value.clone()), None, beside)
+            .await
+            .map(version)
+    }
+
+    /// As [`Store::write`], where the guards hold.
+    pub(super) async fn write_guarded<R: Recorded>(
+        &self,
+        held: &Held<R>,
+        record: &R,
+        guards: &Guards,
+    ) -> Result<Version, StoreError> {
+        let value = encode(record);
+        let version = |index| Version::of(index, &value);
+        self.conclude(held, Outcome::Write(value.clone()), Some(guards), &[])
             .await
             .map(version)
     }
@@ -259,24 +273,44 @@ impl Store {
         held: &Held<R>,
         beside: &[Op<'_>],
     ) -> Result<(), StoreError> {
-        self.conclude(held, Outcome::Delete, beside)
+        self.conclude(held, Outcome::Delete, None, beside)
             .await
-            .map(|_| ())
+            .map(drop)
     }
 
-    /// Ends an operation. Gives the record's new index.
+    /// As [`Store::delete`], where the guards hold.
+    pub(super) async fn delete_guarded<R: Recorded>(
+        &self,
+        held: &Held<R>,
+        guards: &Guards,
+    ) -> Result<(), StoreError> {
+        self.conclude(held, Outcome::Delete, Some(guards), &[])
+            .await
+            .map(drop)
+    }
+
+    /// Ends an operation, where the guards hold, with what goes along if there is room for it. Gives
+    /// the record's new index.
     async fn conclude<R: Recorded>(
         &self,
         held: &Held<R>,
         outcome: Outcome,
+        guards: Option<&Guards>,
         beside: &[Op<'_>],
     ) -> Result<u64, StoreError> {
         let consul = &self.inner.consul;
         let (key, session) = (held.path.as_str(), held.session.id.as_str());
         let (mut index, mut locked) = (held.index, true);
+        let deadline = Instant::now() + self.lock_wait;
+        let mut rounds = 0;
         // The second round is for a lock that expired. A third: it expired just in between.
-        for _ in 0..3 {
-            let mut ops = match (&outcome, locked) {
+        while rounds < 3 {
+            let guarded = match guards {
+                Some(guards) => self.guards(guards, true).await?,
+                None => Vec::new(),
+            };
+            let mut ops: Vec<_> = guarded.iter().map(Guard::op).collect();
+            ops.extend(match (&outcome, locked) {
                 (Outcome::Write(value), true) => {
                     vec![
                         Op::CheckIndex { key, index },
@@ -295,7 +329,7 @@ impl Store {
                     ]
                 }
                 (Outcome::Delete, false) => vec![Op::DeleteCas { key, index }],
-            };
+            });
             fits(held.key.clone().into(), &ops)?;
             let own = ops.len();
             ops.extend_from_slice(beside);
@@ -306,7 +340,19 @@ impl Store {
             let lost_answer = match consul.txn(&ops).await {
                 // What is written in one transaction has one index.
                 Ok(entries) => return Ok(entries.last().map_or(0, |entry| entry.modify_index)),
-                Err(TxnError::Refused(_)) => None,
+                Err(TxnError::Refused(refusals)) => {
+                    // Another record was touched in between, and nothing is the matter with this one.
+                    let guards_alone = refusals
+                        .iter()
+                        .all(|refusal| refusal.op_index < guarded.len());
+                    if !guards_alone || Instant::now() >= deadline {
+                        rounds += 1;
+                    }
+                    if guards_alone {
+                        continue;
+                    }
+                    None
+                }
                 Err(TxnError::Http(error)) if error.may_have_been_done() => Some(error),
                 Err(TxnError::Http(error)) => return Err(error.into()),
             };

@@ -3,7 +3,8 @@
 //! There is one key per application, `<prefix>/applications/<tenant>/<name>`, whose value is a
 //! [`Record`]. It is the only state there is beside Nomad's jobs and Terraform's own, but for the
 //! scopes: `<prefix>/scopes/<kind>/<name>` holds a [`ScopeRecord`], which is worked on in the same
-//! manner. How the two are kept together is told in `scopes.rs`.
+//! manner. How the two are kept together is told in `scopes.rs`. `<prefix>/tenants/<name>` holds a
+//! [`TenantRecord`], and `<prefix>/domains` the domains of all tenants: see `tenants.rs`.
 //!
 //! What each apply made of an application is kept for a while below `<prefix>/revisions/`: see
 //! `revisions.rs`.
@@ -54,21 +55,27 @@
 
 mod error;
 mod form;
+mod guards;
 mod lock;
 mod record;
 mod revisions;
 mod scope;
 mod scopes;
 mod session;
+mod tenant;
+mod tenants;
 mod version;
 
 pub use error::{Key, StoreError};
 pub use form::{FORMAT, Operation, Phase, Stored};
+pub use guards::{SeenTenant, Uses};
 pub use lock::Held;
 pub use record::{ApplicationKey, DEFAULT_TENANT, JobRecord, Record};
 pub use revisions::{KEPT, MOST_KEPT, Revision};
 pub use scope::{ScopeKey, ScopeKind, ScopeRecord};
 pub use scopes::{MOST_SCOPES, Removal};
+pub use tenant::{TenantKey, TenantRecord};
+pub use tenants::TenantRemoval;
 pub use version::Version;
 
 use std::sync::Arc;
@@ -76,7 +83,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use self::form::{Recorded, stored};
-use self::scopes::Guards;
+use self::guards::Guards;
 use self::session::Sessions;
 use crate::consul::{self, Entry, Op};
 use crate::http::SettingsError;
@@ -230,8 +237,8 @@ impl Store {
     }
 
     /// Writes the intent and takes the lock, if the record is what `expect` says and the scopes that
-    /// the application uses are as they were read. Waits while another operation holds it. The
-    /// record's `format`, `leaving` and `operation` are filled in here.
+    /// the application uses are as they were read, and its tenant, unless nobody manages it, is settled
+    /// and active. Waits while another operation holds it. The record's `format`, `leaving` and `operation` are filled in here.
     ///
     /// The scopes are those in the record's document, unless it is being destroyed, and those in
     /// `scopes`, whose version must be the one given.
@@ -246,7 +253,25 @@ impl Store {
         record: Record,
         scopes: &[(ScopeKey, Version)],
     ) -> Result<Held, StoreError> {
-        let guards = Guards::of(key, &record, scopes)?;
+        let uses = Uses {
+            scopes: scopes.to_vec(),
+            ..Uses::default()
+        };
+        self.begin_using(key, expect, record, &uses).await
+    }
+
+    /// As [`Store::begin`], with the tenant as it was read.
+    ///
+    /// # Errors
+    /// As of [`Store::begin`].
+    pub async fn begin_using(
+        &self,
+        key: &ApplicationKey,
+        expect: Expect,
+        record: Record,
+        uses: &Uses,
+    ) -> Result<Held, StoreError> {
+        let guards = Guards::of(key, &record, uses)?;
         let phase = record.phase;
         self.lock(key, expect, record.stamped(phase, None), Some(&guards))
             .await

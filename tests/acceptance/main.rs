@@ -26,6 +26,7 @@ mod policies;
 mod promotion;
 mod revisions;
 mod scopes;
+mod tenants;
 mod traits;
 mod upgrade;
 mod validation;

@@ -22,9 +22,10 @@ use crate::protocol::diagnostic::{Diagnostic, Diagnostics, has_error};
 use crate::protocol::path::AttributePath;
 use crate::protocol::resource::{ApplyRequest, ApplyResponse, Context};
 use crate::protocol::value::Value;
+use crate::provider::tenancy::Tenancy;
 use crate::provider::{Clients, scope};
 use crate::store::{
-    ApplicationKey, Expect, FORMAT, Held, JobRecord, Phase, Record, ScopeKey, Version,
+    ApplicationKey, Expect, FORMAT, Held, JobRecord, Phase, Record, ScopeKey, Uses, Version,
 };
 use crate::translate::{self, Translation};
 
@@ -56,9 +57,18 @@ pub async fn apply(clients: &Clients, cx: &Context, request: ApplyRequest) -> Ap
     let Some(expect) = work.expect() else {
         return unchanged(request, vec![failure::not_refreshed()]);
     };
+    let tenancy = Tenancy::recorded(clients, work.key.tenant()).await;
+    let tenancy = match tenancy.map(|tenancy| (tenancy.refusal(), tenancy)) {
+        Ok((None, tenancy)) => tenancy,
+        Ok((Some(diagnostic), _)) | Err(diagnostic) => return unchanged(request, vec![diagnostic]),
+    };
+    let uses = Uses {
+        scopes,
+        tenant: tenancy.seen(),
+    };
     let begun = clients
         .store
-        .begin(&work.key, expect, work.intent(), &scopes);
+        .begin_using(&work.key, expect, work.intent(), &uses);
     match cx.cancel.run_until_cancelled(begun).await {
         Some(Ok(held)) => work.carry_out(clients, cx, held).await,
         Some(Err(error)) => unchanged(request, vec![failure::store(&error)]),

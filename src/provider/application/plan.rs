@@ -1,7 +1,7 @@
 //! What an apply would do, from the state that the refresh has brought up to date.
 //!
-//! Nothing is asked of a server but the scopes that the application refers to and that this very plan
-//! does not change.
+//! Nothing is asked of a server but the scopes that the application refers to and its tenant, where this
+//! very plan does not change them.
 
 use std::collections::BTreeMap;
 
@@ -14,6 +14,7 @@ use crate::protocol::path::AttributePath;
 use crate::protocol::resource::{Context, Deferral, PlanRequest, PlanResponse};
 use crate::protocol::value::Value;
 use crate::provider::planned::Planned;
+use crate::provider::tenancy::Tenancy;
 use crate::provider::{Clients, Servers};
 use crate::scopes;
 use crate::store::{ApplicationKey, DEFAULT_TENANT, Phase, ScopeKey};
@@ -78,6 +79,15 @@ pub async fn plan(servers: &Servers, cx: &Context, request: PlanRequest) -> Plan
     if !is_new {
         response.requires_replace = replaced_by(&prior, &response.state);
         if !changes(&prior, &response.state, &response.private) {
+            return response;
+        }
+    }
+    if let (Some(clients), Some(tenant)) = (clients, config::tenant(&response.state)) {
+        match Tenancy::planned(servers, clients, tenant).await {
+            Ok(tenancy) => response.diagnostics.extend(tenancy.refusal()),
+            Err(diagnostic) => response.diagnostics.push(diagnostic),
+        }
+        if has_error(&response.diagnostics) {
             return response;
         }
     }
