@@ -3,7 +3,7 @@
 use super::certificates::{Authority, Certificate};
 use super::consul::Consul;
 use super::nomad::Nomad;
-use super::policies::{self, Role, Tokens};
+use super::policies::{Policies, Role, Tokens};
 use super::proxy::Proxy;
 use super::traefik::Traefik;
 use super::vault::Vault;
@@ -59,15 +59,28 @@ pub struct Servers {
 }
 
 static SHARED: OnceLock<Servers> = OnceLock::new();
+static GUARDED: OnceLock<Servers> = OnceLock::new();
 
 /// The servers that the tests of this binary share: no ACLs, no TLS.
 pub fn servers() -> &'static Servers {
     SHARED.get_or_init(|| Servers::start(Options::default()))
 }
 
+/// The servers that the tests of this binary share which need access control: they deny by default, and
+/// have a Vault.
+pub fn guarded() -> &'static Servers {
+    GUARDED.get_or_init(|| {
+        Servers::start(Options {
+            acl: true,
+            vault: true,
+            ..Options::default()
+        })
+    })
+}
+
 /// Has the logs of the shared servers kept, where they run.
 pub fn keep_shared_logs() {
-    if let Some(servers) = SHARED.get() {
+    for servers in [&SHARED, &GUARDED].into_iter().filter_map(OnceLock::get) {
         eprintln!("the servers' logs are in {}", servers.keep_logs().display());
     }
 }
@@ -144,9 +157,8 @@ impl Servers {
         }
         let mut tokens = self.tokens.lock().unwrap();
         let made = tokens.entry((role, prefix.to_owned())).or_insert_with(|| {
-            let (nomad, consul) = policies::texts(role, prefix);
-            let name = format!("{role:?}-{}", prefix.replace('/', "-"));
-            Tokens::of(self, &name, nomad.as_deref(), &consul)
+            let name = format!("{role:?}-{}", prefix.replace('/', "-")).to_lowercase();
+            Tokens::of(self, &name, &Policies::of(role, prefix))
         });
         made.clone()
     }

@@ -69,16 +69,6 @@ impl Workspace {
         )
     }
 
-    /// As [`Workspace::new`], but with ACLs on the provider may manage tenants and scopes, and no
-    /// applications ([`Role::Platform`]).
-    pub fn platform(servers: &Servers, configuration: &str) -> Self {
-        Self::with(
-            servers,
-            configuration,
-            &servers.tokens(Role::Platform, "oam"),
-        )
-    }
-
     /// As [`Workspace::new`], with these tokens.
     pub fn with(servers: &Servers, configuration: &str, tokens: &Tokens) -> Self {
         let workspace = Self::bare(configuration);
