@@ -26,6 +26,7 @@ mod policies;
 mod promotion;
 mod revisions;
 mod scopes;
+mod secure;
 mod tenants;
 mod traits;
 mod upgrade;
