@@ -112,7 +112,7 @@ fn a_manifest_gets_no_further() {
         work.change(&manifest(tenant));
         let told = text(&work.try_plan().failed());
         assert!(told.contains("is another tenant's"), "{told}");
-        assert!(told.contains("line 11"), "{told}");
+        assert!(told.contains("line 12"), "{told}");
     }
     nothing(servers, prefix, "bm-shop");
     owner.destroy();

@@ -68,14 +68,10 @@ fn a_tenants_consul_token_reaches_its_own_records_alone() {
     }
     // Its own tenant, the domains and the scopes are to read.
     for path in ["bt/tenants/btacme", "bt/domains", "bt/scopes/network/mesh"] {
-        assert!(
-            denied(ask(&Method::PUT, &format!("/v1/kv/{path}"), "x")),
-            "{path}"
-        );
-        assert!(
-            denied(ask(&Method::DELETE, &format!("/v1/kv/{path}"), "")),
-            "{path}"
-        );
+        for method in [Method::PUT, Method::DELETE] {
+            let answer = ask(&method, &format!("/v1/kv/{path}"), "");
+            assert!(denied(answer.clone()), "{method} {path} {answer:?}");
+        }
     }
     // A list has nothing of others', and nothing is deleted with a folder above.
     let keys = ask(&Method::GET, "/v1/kv/bt/?keys", "").unwrap();
@@ -167,6 +163,7 @@ fn a_tenants_nomad_token_reaches_its_own_namespaces_alone() {
         listed.contains("buacme") && !listed.contains("bubeta"),
         "{listed}"
     );
+    nomad.namespace("buacmex");
     let job =
         |namespace: &str| json!({ "Job": by_hand(namespace, "bu-hand", "exec sleep 100000") });
     for namespace in ["bubeta", "default", "buacmex"] {
@@ -242,6 +239,7 @@ fn a_tenants_nomad_token_reaches_its_own_namespaces_alone() {
     ] {
         assert!(denied(ask(&method, path, &body)), "{method} {path}");
     }
+    nomad.delete("/v1/namespace/buacmex");
     for work in [acme, beta, owner] {
         work.plan().assert_empty();
         work.destroy();
