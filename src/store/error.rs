@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{ApplicationKey, Operation, Phase, ScopeKey, TenantKey};
 use crate::http;
-use crate::tenants::Taken;
+use crate::tenants::{Overrun, Taken};
 
 /// Whose record it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -204,6 +204,25 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The quotas of the application's tenant leave no room for it.
+    Quota {
+        /// Which application.
+        key: ApplicationKey,
+        /// Which quotas.
+        overruns: Vec<Overrun>,
+    },
+    /// What the tenant's applications have of its quotas was written by a newer provider.
+    NewerLedger {
+        /// The key in Consul.
+        path: String,
+        /// The ledger's format.
+        format: u64,
+    },
+    /// So many operations change what this one changes, too, that its turn has not come.
+    Contended {
+        /// Whose operation it is.
+        key: Key,
+    },
     /// A request to Consul failed.
     Consul(Box<http::Error>),
 }
@@ -273,6 +292,17 @@ impl StoreError {
                 format!("The name {tenant} is too much like that of the tenant {other}")
             }
             StoreError::BadDomains { .. } => "The domains of the tenants cannot be read".to_owned(),
+            StoreError::Quota { key, overruns } => match overruns.as_slice() {
+                [overrun] => overrun.summary(key.tenant()),
+                _ => format!(
+                    "The tenant {} would have more than its quotas",
+                    key.tenant()
+                ),
+            },
+            StoreError::NewerLedger { .. } => {
+                "The usage of the tenant was written by a newer provider".to_owned()
+            }
+            StoreError::Contended { key } => format!("Too many operations at once beside {key}"),
             StoreError::Consul(error) => error.summary(),
         }
     }
@@ -405,6 +435,15 @@ impl StoreError {
             StoreError::BadDomains { path, reason } => format!(
                 "The Consul key {path}: {reason}. It has the domain of each tenant, as a JSON object. Nothing was changed. Restore the key from a backup (consul snapshot)."
             ),
+            StoreError::Quota { overruns, .. } => {
+                let details: Vec<_> = overruns.iter().map(Overrun::detail).collect();
+                format!("{} Nothing was changed.", details.join(" "))
+            }
+            StoreError::NewerLedger { path, format } => format!(
+                "The Consul key {path} has format {format}, and this provider knows formats up to {}. Nothing was changed. Use the provider's version that wrote it, or a newer one.",
+                crate::tenants::LEDGER_FORMAT
+            ),
+            StoreError::Contended { .. } => "Others change the same record of the tenant all the time, and were always quicker. Nothing was changed. Apply again, or with less at once (`-parallelism`).".to_owned(),
             StoreError::Consul(error) => error.detail(),
         }
     }

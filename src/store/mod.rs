@@ -5,6 +5,7 @@
 //! scopes: `<prefix>/scopes/<kind>/<name>` holds a [`ScopeRecord`], which is worked on in the same
 //! manner. How the two are kept together is told in `scopes.rs`. `<prefix>/tenants/<name>` holds a
 //! [`TenantRecord`], and `<prefix>/domains` the domains of all tenants: see `tenants.rs`.
+//! `<prefix>/usage/<tenant>` adds up what the tenant's applications have of its quotas: see `usage.rs`.
 //!
 //! What each apply made of an application is kept for a while below `<prefix>/revisions/`: see
 //! `revisions.rs`.
@@ -53,6 +54,7 @@
 //! <https://developer.hashicorp.com/consul/docs/automate/session>, and for what each verb checks, Consul's
 //! `agent/consul/state/kvs.go` and `txn.go`.
 
+mod ahead;
 mod error;
 mod form;
 mod guards;
@@ -65,6 +67,7 @@ mod scopes;
 mod session;
 mod tenant;
 mod tenants;
+mod usage;
 mod version;
 
 pub use error::{Key, StoreError};
@@ -77,15 +80,18 @@ pub use scope::{ScopeKey, ScopeKind, ScopeRecord};
 pub use scopes::{MOST_SCOPES, Removal};
 pub use tenant::{TenantKey, TenantRecord};
 pub use tenants::TenantRemoval;
-pub use version::Version;
+pub use usage::Measure;
+pub use version::{Digest, Version};
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use self::ahead::Versions;
 use self::form::{Recorded, stored};
 use self::guards::Guards;
 use self::session::Sessions;
+use crate::ahead::Ahead;
 use crate::consul::{self, Entry, Op};
 use crate::http::SettingsError;
 
@@ -115,6 +121,7 @@ pub struct Store {
     inner: Arc<Inner>,
     lock_wait: Duration,
     revisions: u64,
+    measure: Option<Measure>,
 }
 
 #[derive(Debug)]
@@ -123,6 +130,8 @@ struct Inner {
     prefix: String,
     sessions: Sessions,
     operations: AtomicU64,
+    ahead: Ahead<Versions>,
+    scopes_ahead: ahead::Scopes,
 }
 
 impl Store {
@@ -152,11 +161,14 @@ impl Store {
             prefix: prefix.to_owned(),
             sessions: Sessions::default(),
             operations: AtomicU64::new(0),
+            ahead: Ahead::default(),
+            scopes_ahead: ahead::Scopes::default(),
         };
         Ok(Self {
             inner: Arc::new(inner),
             lock_wait: LOCK_WAIT,
             revisions: revisions::KEPT,
+            measure: None,
         })
     }
 

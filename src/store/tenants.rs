@@ -35,7 +35,7 @@ use super::{
     Version,
 };
 use crate::consul::Entry;
-use crate::tenants::Domains;
+use crate::tenants::{Domains, Quotas};
 
 /// What an operation does to the domains of all tenants.
 #[derive(Debug)]
@@ -388,14 +388,14 @@ impl Store {
         Ok(all.into_iter().map(|(key, _)| key).collect())
     }
 
-    /// What guards the tenant of an application that begins. What was read before is taken for what
-    /// is, but where it is tried `again`.
+    /// What guards the tenant of an application that begins, and its quotas where it has a record.
+    /// What was read before is taken for what is, but where it is tried `again`.
     pub(super) async fn guarded_tenant(
         &self,
         key: &ApplicationKey,
         seen: &SeenTenant,
         again: bool,
-    ) -> Result<Guard, StoreError> {
+    ) -> Result<(Guard, Option<Quotas>), StoreError> {
         let tenant = TenantKey::new(key.tenant());
         let now = match seen {
             SeenTenant::Absent if !again => None,
@@ -410,7 +410,7 @@ impl Store {
         let Some(now) = now else {
             return match seen {
                 SeenTenant::Found(_) => Err(StoreError::TenantGone { key: key.clone() }),
-                SeenTenant::Absent | SeenTenant::Unread => Ok(Guard::Absent { key: path }),
+                SeenTenant::Absent | SeenTenant::Unread => Ok((Guard::Absent { key: path }, None)),
             };
         };
         let phase = now.record.phase;
@@ -423,10 +423,13 @@ impl Store {
         match seen {
             SeenTenant::Absent => Err(changed(phase)),
             SeenTenant::Found(seen) if !seen.version.is_same(&now.version) => Err(changed(phase)),
-            SeenTenant::Found(_) | SeenTenant::Unread => Ok(Guard::Same {
-                key: path,
-                index: now.version.index,
-            }),
+            SeenTenant::Found(_) | SeenTenant::Unread => {
+                let guard = Guard::Same {
+                    key: path,
+                    index: now.version.index,
+                };
+                Ok((guard, Some(now.record.quotas)))
+            }
         }
     }
 }

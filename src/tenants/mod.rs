@@ -6,13 +6,17 @@
 
 pub mod bounds;
 mod domains;
+mod ledger;
 mod mark;
 mod names;
 pub mod policies;
+mod usage;
 
 pub use domains::{Domains, Taken, is_within};
+pub use ledger::{Entry, LEDGER_FORMAT, Ledger, Overrun};
 pub use mark::{META_TENANT, Mark};
 pub use names::Names;
+pub use usage::{Quota, Usage};
 
 use serde::{Deserialize, Serialize};
 

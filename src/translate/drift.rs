@@ -52,13 +52,24 @@ pub fn compare(translation: &Translation, live: &Value) -> Vec<Difference> {
 
 /// The fields in which two jobs of ours differ, such as `TaskGroups/web/Count`.
 pub fn changes(before: &Job, after: &Job) -> Vec<String> {
-    let job = |job: &Job| Translation {
+    let before = Translation {
         component: String::new(),
         cluster: None,
-        job: job.clone(),
+        job: before.clone(),
         origins: Vec::new(),
     };
-    let found = compare(&job(after), &expected(&job(before)));
+    changes_of_live(&expected(&before), after)
+}
+
+/// The fields in which a live job, as of [`compare`], differs from one of ours.
+pub fn changes_of_live(live: &Value, after: &Job) -> Vec<String> {
+    let after = Translation {
+        component: String::new(),
+        cluster: None,
+        job: after.clone(),
+        origins: Vec::new(),
+    };
+    let found = compare(&after, live);
     found
         .into_iter()
         .map(|difference| difference.job_path)

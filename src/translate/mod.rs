@@ -10,6 +10,7 @@ mod draft;
 pub mod drift;
 mod origin;
 mod task;
+mod usage;
 
 use std::collections::BTreeMap;
 
@@ -20,6 +21,7 @@ use crate::traits;
 pub use draft::{Draft, Mesh, service};
 pub use origin::{Inverse, Origin, item_name};
 pub use task::{Program, secret_field};
+pub use usage::{instances, usage, usage_of_instance, usage_of_job};
 
 /// The key in a job's meta that says which application it belongs to.
 pub const META_APPLICATION: &str = "oam.application";

@@ -2,7 +2,7 @@
 //!
 //! A [`Workspace`] is a folder with a configuration and its state. The provider is found through
 //! `dev_overrides`, so nothing is installed and no registry is asked. `OAM_TEST_CLI` selects the
-//! program: `terraform`, `opentofu`, or by default `cli` (see `tools/servers`).
+//! program: `terraform`, `terraform-next`, `opentofu`, or by default `cli` (see `tools/servers`).
 
 use super::process::clean_environment;
 use super::servers::Servers;
@@ -158,6 +158,20 @@ impl Workspace {
             .spawn()
             .expect("Terraform can be run");
         Running { child }
+    }
+
+    /// Whether this is Terraform, and 1.`minor` or newer; says `skipped` where it is not.
+    pub fn is_terraform(&self, minor: u64) -> bool {
+        let version = self.run(&["version"]).output;
+        let first = version.lines().next().unwrap_or_default();
+        let found = first
+            .strip_prefix("Terraform v1.")
+            .and_then(|rest| rest.split('.').next()?.parse::<u64>().ok());
+        let is = found.is_some_and(|found| found >= minor);
+        if !is {
+            println!("skipped: {first} is not Terraform 1.{minor} or newer");
+        }
+        is
     }
 
     /// `validate`: its diagnostics.
