@@ -5,6 +5,7 @@
 //! of its own, since what is made for them is called after both.
 
 mod applications;
+mod boundaries;
 mod crashes;
 mod drift;
 mod life;
