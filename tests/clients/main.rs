@@ -10,6 +10,7 @@ mod objects;
 mod requests;
 mod scopes;
 mod store;
+mod tenants;
 mod watch;
 
 use std::time::Duration;

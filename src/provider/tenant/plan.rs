@@ -174,7 +174,11 @@ fn fill(clients: Option<&Clients>, prior: &Value, state: &mut Value) {
         let value = match kind {
             Kind::Namespace => called(&|names| names.namespace().to_owned()),
             // Whether the role is there depends on this.
-            Kind::VaultRole if prior.get("active") != state.get("active") => Value::UNKNOWN,
+            Kind::VaultRole => match state.get("active").as_bool() {
+                Some(true) => known(kind.field()),
+                Some(false) => Value::Null,
+                None => Value::UNKNOWN,
+            },
             kind => known(kind.field()),
         };
         values.push((kind.field(), value));
