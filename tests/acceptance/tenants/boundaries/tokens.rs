@@ -126,11 +126,6 @@ fn a_tenants_consul_token_reaches_its_own_records_alone() {
             "/v1/acl/policy",
             json!({ "Name": "bt-x", "Rules": "key_prefix \"\" { policy = \"write\" }" }),
         ),
-        (
-            Method::PUT,
-            "/v1/config",
-            json!({ "Kind": "service-intentions", "Name": "btbeta-x", "Sources": [{ "Name": "*", "Action": "allow" }] }),
-        ),
     ] {
         let answer = ask(&method, path, &body.to_string());
         assert!(denied(answer.clone()), "{path} {body} {answer:?}");
