@@ -5,6 +5,7 @@
 mod support;
 
 mod objects;
+mod quotas;
 mod requests;
 mod scopes;
 mod store;
