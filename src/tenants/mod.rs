@@ -6,11 +6,14 @@
 
 mod domains;
 mod ledger;
+mod mark;
 mod names;
+pub mod policies;
 mod usage;
 
 pub use domains::{Domains, Taken, is_within};
 pub use ledger::{Entry, LEDGER_FORMAT, Ledger, Overrun};
+pub use mark::{META_TENANT, Mark};
 pub use names::Names;
 pub use usage::{Quota, Usage};
 
