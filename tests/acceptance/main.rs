@@ -23,6 +23,7 @@ mod lifecycle;
 mod manifests;
 mod moves;
 mod promotion;
+mod quotas;
 mod revisions;
 mod scopes;
 mod traits;
