@@ -260,12 +260,12 @@ fn an_apply_waits_for_its_turn_and_can_be_stopped() {
     );
     // Or until it is stopped.
     second.change(&of("turns", "second", &job("job")));
+    let before = second.log().len();
     let waiting = second.start(APPLY);
     eventually("the second waits", || {
-        second
-            .log()
-            .contains("waiting for another deployment")
-            .then_some(())
+        let log = second.log();
+        let log = log.get(before..).unwrap_or_default();
+        log.contains("waiting for another deployment").then_some(())
     });
     waiting.interrupt();
     let told = waiting.wait().failed();
@@ -400,7 +400,7 @@ fn a_plan_says_what_has_no_room_and_where() {
         );
     }
     // In a manifest, at its line.
-    let manifest = "apiVersion: core.oam.dev/v1alpha2\nkind: Application\nmetadata:\n  name: mine\nspec:\n  components:\n    - name: web\n      type: worker\n      properties:\n        driver: raw_exec\n        command: [\"/bin/true\"]\n        resources:\n          cpu: 901m\n          memory: 10Mi\n";
+    let manifest = "apiVersion: core.oam.dev/v1alpha2\nkind: Application\nmetadata:\n  name: mine\nspec:\n  components:\n    - name: web\n      type: worker\n      properties:\n        driver: raw_exec\n        command: [\"/bin/sleep\", \"100000\"]\n        resources:\n          cpu: 901m\n          memory: 10Mi\n";
     work.write("app.yaml", manifest);
     work.change(
         "resource \"oam_application\" \"it\" {\n  tenant = \"plans\"\n  manifest = file(\"app.yaml\")\n}\n",
