@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use acl::{AclLink, AclPolicy, AclRole, AclToken, NewAclToken};
@@ -242,7 +243,33 @@ impl Client {
             .await
     }
 
-    async fn recurse(&self, request: Request) -> Result<Vec<Entry>, Error> {
+    /// As [`Client::list`], in a form that need not keep the values.
+    ///
+    /// # Errors
+    /// As of [`http::Client::send`].
+    pub async fn list_as<T: DeserializeOwned>(&self, prefix: &str) -> Result<Vec<T>, Error> {
+        self.recurse(Request::get(&key_path(prefix))).await
+    }
+
+    /// How many keys under `prefix` the token may read. Costs Consul a fraction of a list.
+    ///
+    /// # Errors
+    /// As of [`http::Client::send`].
+    pub async fn count(&self, prefix: &str) -> Result<usize, Error> {
+        let keys = Request::get(&key_path(prefix)).query("keys", "");
+        match self.http.send(self.at(keys)).await {
+            Ok(answer) => Ok(answer.json::<Vec<IgnoredAny>>()?.len()),
+            Err(error) if error.is_not_found() => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A number that is another one after anything was written through this client.
+    pub fn changes(&self) -> u64 {
+        self.http.changes()
+    }
+
+    async fn recurse<T: DeserializeOwned>(&self, request: Request) -> Result<Vec<T>, Error> {
         let request = self.at(request).query("recurse", "");
         match self.http.send(request).await {
             Ok(answer) => answer.json(),

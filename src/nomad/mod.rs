@@ -7,6 +7,7 @@
 //! Source: <https://developer.hashicorp.com/nomad/api-docs>, and Nomad's own Go client (`api/`).
 
 mod acl;
+mod ahead;
 mod client;
 mod deployments;
 mod diagnosis;

@@ -1,4 +1,5 @@
-//! What Terraform sees: the provider block, the resources, data sources and functions, one module each.
+//! What Terraform sees: the provider block, the resources, data sources, ephemeral resources and functions,
+//! one module each.
 //!
 //! This is the only layer that knows both Terraform and everything below it. It turns values into
 //! the model ([`convert`]), asks the pure translator what should be, asks Nomad and the store what
@@ -9,6 +10,7 @@ pub mod application;
 pub mod config;
 pub mod convert;
 pub mod data;
+pub mod ephemeral;
 pub mod functions;
 pub mod planned;
 pub mod quota;
@@ -17,6 +19,7 @@ pub mod tenancy;
 pub mod tenant;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
@@ -25,6 +28,7 @@ use crate::http::Endpoint;
 use crate::protocol::action::Action;
 use crate::protocol::data_source::DataSource;
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
+use crate::protocol::ephemeral::EphemeralResource;
 use crate::protocol::function::Function;
 use crate::protocol::list_resource::ListResource;
 use crate::protocol::path::AttributePath;
@@ -34,7 +38,7 @@ use crate::protocol::value::Value;
 use crate::store::{ApplicationKey, Store};
 use crate::translate::Place;
 use crate::{consul, nomad, vault};
-use config::DryRun;
+use config::{DryRun, Location};
 use planned::{Planned, PlannedScopes, PlannedTenant, PlannedTenants, Plans};
 use scope::ScopeResource;
 use scope::data_source::ScopeDataSource;
@@ -89,6 +93,10 @@ pub struct Clients {
     pub dry_run: DryRun,
     /// Whether an error tells the last lines of what a failed task wrote.
     pub failure_logs: bool,
+    /// Where all this is, to tell one configuration of the provider from another.
+    pub location: Location,
+    /// How many refreshes have asked whether anything has changed.
+    pub asked: AtomicU64,
 }
 
 /// The Vault that tenants' secrets are in.
@@ -233,6 +241,10 @@ impl resource::Provider for OamProvider {
         data::all(&self.servers).into_iter().chain(scopes).collect()
     }
 
+    fn ephemeral_resources(&self) -> Vec<(&'static str, Arc<dyn EphemeralResource>)> {
+        ephemeral::all(&self.servers)
+    }
+
     fn functions(&self) -> Vec<(&'static str, Arc<dyn Function>)> {
         functions::all()
     }
@@ -261,6 +273,7 @@ impl resource::Provider for OamProvider {
             }
             Err(diagnostics) => return diagnostics,
         };
+        let location = config.location();
         let namespace = config.nomad.namespace.clone();
         let region = config.nomad.region.clone();
         let consul = consul::Client::new(config.consul);
@@ -274,18 +287,19 @@ impl resource::Provider for OamProvider {
                 return vec![Diagnostic::error(error.summary, error.detail).at(path)];
             }
         };
+        let home = nomad::Client::new(config.nomad.clone());
         let clusters = config.clusters.into_iter().map(|(name, cluster)| {
             let endpoint = cluster.endpoint.unwrap_or_else(|| Endpoint {
                 region: cluster.place.region.clone(),
                 ..config.nomad.clone()
             });
-            let nomad = nomad::Client::new(endpoint);
+            let nomad = home.beside(endpoint);
             let place = cluster.place;
             (name, Cluster { nomad, place })
         });
         let clusters = clusters.collect();
         self.servers.set(State::Ready(Arc::new(Clients {
-            nomad: nomad::Client::new(config.nomad),
+            nomad: home,
             vault: config.vault.map(|vault| Vault {
                 client: vault::Client::new(vault.endpoint),
                 auth_path: vault.auth_path,
@@ -298,6 +312,8 @@ impl resource::Provider for OamProvider {
             clusters,
             dry_run: config.dry_run,
             failure_logs: config.failure_logs,
+            location,
+            asked: AtomicU64::new(0),
         })));
         Vec::new()
     }

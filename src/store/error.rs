@@ -172,6 +172,24 @@ pub enum StoreError {
         /// What another has.
         by: Taken,
     },
+    /// A host that the application asks for is in another tenant's domain.
+    HostTaken {
+        /// Which application.
+        key: ApplicationKey,
+        /// The host.
+        host: String,
+        /// Whose domain it is in.
+        tenant: TenantKey,
+    },
+    /// Applications of others have hosts in the domain, so the tenant does not get it.
+    DomainInUse {
+        /// Which tenant was to have it.
+        tenant: TenantKey,
+        /// The domain.
+        domain: String,
+        /// The applications.
+        applications: Vec<ApplicationKey>,
+    },
     /// Another tenant has the same name, but for upper and lower case.
     NameTaken {
         /// Which tenant was to be made.
@@ -263,6 +281,12 @@ impl StoreError {
             }
             StoreError::DomainTaken { domain, by, .. } => {
                 format!("The domain {domain} is the tenant {}'s", by.tenant)
+            }
+            StoreError::HostTaken { host, tenant, .. } => {
+                format!("The host {host} is the tenant {tenant}'s")
+            }
+            StoreError::DomainInUse { domain, .. } => {
+                format!("Others have hosts in the domain {domain}")
             }
             StoreError::NameTaken { tenant, other } => {
                 format!("The name {tenant} is too much like that of the tenant {other}")
@@ -390,6 +414,14 @@ impl StoreError {
                 let names: Vec<_> = applications.iter().map(ToString::to_string).collect();
                 format!(
                     "It has {}. Nothing was changed. Destroy them, and try again.",
+                    names.join(", ")
+                )
+            }
+            StoreError::HostTaken { .. } => "It is in the domain of that tenant, which only its applications may use. Nothing was changed. Choose another host.".to_owned(),
+            StoreError::DomainInUse { tenant, applications, .. } => {
+                let names: Vec<_> = applications.iter().map(ToString::to_string).collect();
+                format!(
+                    "These are not the tenant's: {}. The tenant {tenant} was not changed. Give them other hosts first, or choose another domain.",
                     names.join(", ")
                 )
             }

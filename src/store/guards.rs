@@ -89,6 +89,8 @@ pub(super) struct Application {
     /// The tenant, which must be settled and active or have no record; `None` where there is nothing
     /// to look after.
     tenant: Option<SeenTenant>,
+    /// The hosts, none of which may be another tenant's.
+    hosts: BTreeSet<String>,
     until: Option<Instant>,
 }
 
@@ -114,6 +116,7 @@ impl Guards {
     ) -> Result<Self, StoreError> {
         let mut scopes = BTreeMap::new();
         let mut tenant = None;
+        let mut hosts = BTreeSet::new();
         // What is destroyed begins to use nothing.
         if record.phase != Phase::Destroying {
             let named = super::scope::of_document(&record.document);
@@ -122,6 +125,7 @@ impl Guards {
                 reason,
             })?;
             scopes.extend(named.into_iter().map(|scope| (scope, None)));
+            hosts = super::hosts::of_document(&record.document);
             if key.tenant() != DEFAULT_TENANT {
                 tenant = Some(uses.tenant.clone());
             }
@@ -140,6 +144,7 @@ impl Guards {
                 scopes,
                 tenant,
                 until: uses.until,
+                hosts,
             }),
             ..Self::default()
         })
@@ -166,6 +171,7 @@ impl Store {
                 scopes,
                 tenant,
                 until,
+                hosts,
             } = application;
             let scopes = self.guarded_scopes(key, scopes);
             let tenant = async {
@@ -174,8 +180,11 @@ impl Store {
                     Some(seen) => self.guarded_tenant(key, seen, again).await.map(Some),
                 }
             };
-            let (scopes, tenant) = futures_util::future::try_join(scopes, tenant).await?;
+            let hosts = self.guarded_hosts(key, hosts);
+            let found = futures_util::future::try_join3(scopes, tenant, hosts).await?;
+            let (scopes, tenant, hosts) = found;
             all.extend(scopes);
+            all.extend(hosts);
             if let Some((tenant, quotas)) = tenant {
                 all.push(tenant);
                 if let Some(begins) = begins {

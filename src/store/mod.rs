@@ -41,6 +41,7 @@
 //! | after the intent of an update | record with the new document, applying; old jobs | refresh shows the jobs' drift from the document; apply begins from that record |
 //! | after job N of several | record as above; N jobs are new | the same; jobs that are as they should be are not touched |
 //! | before step 3 | record as above; all jobs new | the same, and the apply only settles |
+//! | after step 3 of a creation, before Terraform knows | record, settled, with a mark | Terraform creates again: `begin` adopts the record, see `unseen.rs` |
 //! | during a destroy | record, destroying; some jobs gone | the resource is still in Terraform's state; destroy again purges the rest and deletes the record |
 //!
 //! In each row an apply that comes before the dead process's lock has expired waits for that.
@@ -54,9 +55,11 @@
 //! <https://developer.hashicorp.com/consul/docs/automate/session>, and for what each verb checks, Consul's
 //! `agent/consul/state/kvs.go` and `txn.go`.
 
+mod ahead;
 mod error;
 mod form;
 mod guards;
+mod hosts;
 mod lock;
 mod record;
 mod revisions;
@@ -65,6 +68,7 @@ mod scopes;
 mod session;
 mod tenant;
 mod tenants;
+mod unseen;
 mod usage;
 mod version;
 
@@ -79,15 +83,18 @@ pub use scopes::{MOST_SCOPES, Removal};
 pub use tenant::{TenantKey, TenantRecord};
 pub use tenants::TenantRemoval;
 pub use usage::Measure;
-pub use version::Version;
+pub use version::{Digest, Version};
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use self::ahead::Versions;
 use self::form::{Recorded, stored};
 use self::guards::Guards;
 use self::session::Sessions;
+use crate::ahead::Ahead;
 use crate::consul::{self, Entry, Op};
 use crate::http::SettingsError;
 
@@ -126,6 +133,10 @@ struct Inner {
     prefix: String,
     sessions: Sessions,
     operations: AtomicU64,
+    ahead: Ahead<Versions>,
+    scopes_ahead: ahead::Scopes,
+    /// Keys that tell of creations which Terraform may not know yet, and the session that holds each.
+    marks: Mutex<BTreeMap<String, String>>,
 }
 
 impl Store {
@@ -155,6 +166,9 @@ impl Store {
             prefix: prefix.to_owned(),
             sessions: Sessions::default(),
             operations: AtomicU64::new(0),
+            ahead: Ahead::default(),
+            scopes_ahead: ahead::Scopes::default(),
+            marks: Mutex::default(),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -321,8 +335,10 @@ impl Store {
         self.delete_beside(&held, &beside).await
     }
 
-    /// Ends the Consul session, if there is one. Locks still held are given back by that.
+    /// Ends the Consul session, if there is one. Locks still held are given back by that. To be called when
+    /// whoever asked for the operations has their results: creations count as known from here on.
     pub async fn close(&self) {
+        self.take_marks_away().await;
         self.inner.sessions.close(&self.inner.consul).await;
     }
 }

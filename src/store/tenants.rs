@@ -17,7 +17,8 @@
 //! `<prefix>/domains` is one key: all tenants' domains, each with its tenant. An operation that gives a
 //! tenant a domain adds it in the transaction that begins it, with check-and-set, so that of two tenants
 //! that want the same one is refused. Until the operation has settled, the tenant has the domain before
-//! beside it. What is written at the end, or with the removal, takes away what is no more.
+//! beside it. What is written at the end, or with the removal, takes away what is no more. That no other's
+//! application has a host in it is told in `hosts.rs`.
 //!
 //! # Names
 //!
@@ -133,7 +134,7 @@ impl Store {
     }
 
     /// The domains of all tenants and the index of their key, 0 where there is none.
-    async fn read_domains(&self) -> Result<(Domains, u64), StoreError> {
+    pub(super) async fn read_domains(&self) -> Result<(Domains, u64), StoreError> {
         let path = self.domains_path();
         let Some(entry) = self.inner.consul.get_latest(&path).await? else {
             return Ok((Domains::default(), 0));
@@ -172,21 +173,22 @@ impl Store {
     }
 
     /// Writes the intent to make or change the tenant and takes its lock, if its record is what
-    /// `expect` says, no other tenant has its domain, and none has its name in other letters. Waits
-    /// while another operation holds it. The record's `format`, `phase` and `operation` are filled in
+    /// `expect` says, no other tenant has its domain, no application of others has a host in it, and no
+    /// tenant has its name in other letters. Waits while another operation holds it. The record's `format`, `phase` and `operation` are filled in
     /// here.
     ///
     /// A creation takes over what an interrupted creation or removal has left ([`Held::adopted`]).
     ///
     /// # Errors
-    /// [`StoreError::DomainTaken`], [`StoreError::NameTaken`]; otherwise as of [`Store::begin`].
+    /// [`StoreError::DomainTaken`], [`StoreError::DomainInUse`], [`StoreError::NameTaken`]; otherwise as of [`Store::begin`].
     pub async fn begin_tenant(
         &self,
         key: &TenantKey,
         expect: Expect,
         record: TenantRecord,
     ) -> Result<Held<TenantRecord>, StoreError> {
-        let claim = record.domain.clone().map(|domain| Claim::Add {
+        let domain = record.domain.clone();
+        let claim = domain.clone().map(|domain| Claim::Add {
             tenant: key.clone(),
             domain,
         });
@@ -194,27 +196,63 @@ impl Store {
             claim,
             ..Guards::default()
         };
+        // What there is to go back to, should the domain be in use.
+        let before = match expect {
+            Expect::Version(_) if domain.is_some() => self.read_tenant(key).await?,
+            _ => None,
+        };
         let intent = record.stamped(Phase::Applying, None);
         let held = self.lock(key, expect, intent, Some(&guards)).await?;
-        if expect != Expect::Absent {
-            return Ok(held);
-        }
-        let error = match self.namesake(key).await {
-            Ok(None) => return Ok(held),
-            Ok(Some(other)) => StoreError::NameTaken {
-                tenant: key.clone(),
-                other,
-            },
+        let error = match self.is_free(key, expect, domain.as_deref()).await {
+            Ok(()) => return Ok(held),
             Err(error) => error,
         };
-        let back = match held.adopted().cloned() {
+        let before = before.map(|before| before.record);
+        let back = match held.adopted().cloned().or(before) {
             None => self.discard_tenant(held).await,
-            Some(before) => self.write(&held, &before).await.map(drop),
+            Some(before) => {
+                let guards = Guards {
+                    claim: Some(Claim::Keep {
+                        tenant: key.clone(),
+                        domain: before.domain.clone(),
+                    }),
+                    ..Guards::default()
+                };
+                let back = self.write_guarded(&held, &before, &guards).await;
+                back.map(drop)
+            }
         };
         if let Err(error) = back {
             warn!(tenant = %key, %error, "the tenant is left as one that is being made");
         }
         Err(error)
+    }
+
+    /// Looks whether others have what a tenant is to have, now that the intent says that it is to.
+    async fn is_free(
+        &self,
+        key: &TenantKey,
+        expect: Expect,
+        domain: Option<&str>,
+    ) -> Result<(), StoreError> {
+        if expect == Expect::Absent
+            && let Some(other) = self.namesake(key).await?
+        {
+            return Err(StoreError::NameTaken {
+                tenant: key.clone(),
+                other,
+            });
+        }
+        let Some(domain) = domain else { return Ok(()) };
+        let applications = self.strangers(key, domain).await?;
+        match applications.is_empty() {
+            true => Ok(()),
+            false => Err(StoreError::DomainInUse {
+                tenant: key.clone(),
+                domain: domain.to_owned(),
+                applications,
+            }),
+        }
     }
 
     /// Another tenant of the same name in other letters.

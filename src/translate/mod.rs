@@ -37,6 +37,9 @@ pub struct Target {
     pub region: Option<String>,
     /// Datacenters, or patterns of them.
     pub datacenters: Vec<String>,
+    /// The role with which tasks that use Vault log in there, where it is not the one of Nomad's
+    /// configuration.
+    pub vault_role: Option<String>,
     /// Further clusters by name, which components may name.
     pub clusters: BTreeMap<String, Place>,
 }
@@ -122,6 +125,7 @@ pub fn translate_component(
                 namespace: target.namespace.clone(),
                 region: place.region.clone(),
                 datacenters: place.datacenters.clone(),
+                vault_role: target.vault_role.clone(),
                 clusters: BTreeMap::new(),
             };
             let job = job(application, name, component, &there, Some(cluster));

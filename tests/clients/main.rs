@@ -5,6 +5,7 @@
 mod support;
 
 mod acl;
+mod hosts;
 mod objects;
 mod quotas;
 mod requests;
