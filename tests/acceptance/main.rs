@@ -26,6 +26,7 @@ mod moves;
 mod newer;
 mod policies;
 mod promotion;
+mod quotas;
 mod revisions;
 mod scopes;
 mod secure;
