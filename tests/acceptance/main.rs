@@ -25,6 +25,7 @@ mod moves;
 mod promotion;
 mod revisions;
 mod scopes;
+mod secrets;
 mod traits;
 mod upgrade;
 mod validation;

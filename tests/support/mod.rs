@@ -11,6 +11,7 @@
 //! work.plan().assert_empty();
 //! let proxy = Proxy::start(&servers.nomad.address);    // counts, injects faults, holds requests
 //! let own = support::Servers::start(Options { acl: true, ..Options::default() });  // one's own
+//! planted.none_in_servers(&own);                       // secrets of a test, in whatever form
 //! if docker::ready() { … }                             // says `skipped: …` where containers cannot run
 //! ```
 //! `tools/servers` finds or builds the programs. Every server listens on free loopback ports of its
@@ -27,6 +28,7 @@ pub mod nomad;
 pub mod ports;
 pub mod process;
 pub mod proxy;
+pub mod secrets;
 pub mod servers;
 pub mod terraform;
 pub mod tools;

@@ -27,6 +27,9 @@ pub enum Action {
     Forward,
     /// It is answered with this status, these headers and this body, and never reaches the server.
     Answer(u16, Vec<(&'static str, &'static str)>, &'static str),
+    /// It is answered with this status, and a body that repeats the request's headers, as some proxies'
+    /// error pages do; it never reaches the server.
+    Echo(u16),
     /// The connection is closed without an answer; the server never sees it.
     Close,
     /// The server does it, but the connection is closed before the answer comes back.
@@ -70,6 +73,7 @@ struct Shared {
     upstream: String,
     client: reqwest::Client,
     seen: Mutex<Vec<Seen>>,
+    answers: Mutex<Vec<(Seen, String)>>,
     rule: Mutex<Rule>,
 }
 
@@ -89,6 +93,7 @@ impl Proxy {
             upstream: upstream.to_owned(),
             client: reqwest::Client::builder().no_proxy().build().unwrap(),
             seen: Mutex::default(),
+            answers: Mutex::default(),
             rule: Mutex::new(Box::new(|_| Action::Forward)),
         });
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -122,6 +127,11 @@ impl Proxy {
         *self.shared.rule.lock().unwrap() = Box::new(rule);
     }
 
+    /// What the server has answered to writes.
+    pub fn answers(&self) -> Vec<(Seen, String)> {
+        self.shared.answers.lock().unwrap().clone()
+    }
+
     /// The requests since the start or the last call.
     pub fn take_seen(&self) -> Vec<Seen> {
         std::mem::take(&mut *self.shared.seen.lock().unwrap())
@@ -152,6 +162,15 @@ async fn handle(
     shared.seen.lock().unwrap().push(seen.clone());
     match action {
         Action::Forward => forward(&shared, &seen, request).await,
+        Action::Echo(status) => {
+            let headers = request.headers().iter();
+            let headers = headers.map(|(name, value)| {
+                format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes()))
+            });
+            let body = format!("no good request:\n{}", headers.collect::<String>());
+            let response = Response::builder().status(status);
+            Ok(response.body(Full::from(body)).unwrap())
+        }
         Action::Close => Err(Closed),
         Action::LoseAnswer => {
             forward(&shared, &seen, request).await?;
@@ -200,5 +219,9 @@ async fn forward(
         }
     }
     let body = answer.bytes().await.map_err(|_| Closed)?;
+    if seen.method != "GET" {
+        let text = String::from_utf8_lossy(&body).into_owned();
+        shared.answers.lock().unwrap().push((seen.clone(), text));
+    }
     Ok(response.body(Full::from(body)).unwrap())
 }
