@@ -693,6 +693,54 @@ mod tests {
     }
 
     #[test]
+    fn vaults_variables() {
+        let vault = [
+            ("VAULT_ADDR", "https://v:1"),
+            ("VAULT_TOKEN", "t"),
+            ("VAULT_NAMESPACE", "n"),
+            ("VAULT_CACERT", "/ca"),
+            ("VAULT_CLIENT_CERT", "/cert"),
+            ("VAULT_CLIENT_KEY", "/key"),
+            ("VAULT_TLS_SERVER_NAME", "s"),
+            ("VAULT_SKIP_VERIFY", "1"),
+        ];
+        let file = |path: &str| Pem::File(path.into());
+        let endpoint = from(Server::Vault, Settings::default(), &vault).unwrap();
+        assert_eq!(endpoint.origin(), "https://v:1");
+        assert_eq!(endpoint.token, Some(Token::Text("t".into())));
+        assert_eq!(endpoint.namespace, text("n"));
+        let expected = Tls {
+            ca: Some(file("/ca")),
+            identity: Some((file("/cert"), file("/key"))),
+            server_name: text("s"),
+            skip_verify: true,
+        };
+        assert_eq!(endpoint.tls, expected);
+        let none = from(Server::Vault, Settings::default(), &[]).unwrap();
+        assert_eq!(none.origin(), "https://127.0.0.1:8200");
+    }
+
+    #[test]
+    fn namespaces_and_partitions_of_consul() {
+        let consul = [("CONSUL_NAMESPACE", "n"), ("CONSUL_PARTITION", "p")];
+        let endpoint = from(Server::Consul, Settings::default(), &consul).unwrap();
+        assert_eq!(
+            (endpoint.namespace, endpoint.partition),
+            (text("n"), text("p"))
+        );
+        let settings = Settings {
+            namespace: text("N"),
+            partition: text("P"),
+            ..Settings::default()
+        };
+        let endpoint = from(Server::Consul, settings, &consul).unwrap();
+        assert_eq!(
+            (endpoint.namespace, endpoint.partition),
+            (text("N"), text("P"))
+        );
+    }
+
+    #[test]
     fn settings_that_cannot_be_used() {
         let settings = Settings::default;
         let cases: Vec<(Settings, Variables, &str)> = vec![

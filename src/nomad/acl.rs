@@ -101,8 +101,13 @@ impl Client {
     /// As of [`crate::http::Client::send`]; [`Kind::Unauthorized`] for an unknown or expired token.
     pub async fn self_token(&self) -> Result<Acl<SelfToken>, Error> {
         let request = self.in_region(Request::get(&["acl", "token", "self"]));
-        let answer = Acl::told(self.send(request).await)?;
-        read(answer, |answer| answer.json())
+        let token: SelfToken = self.send(request).await?.json()?;
+        // `ACLsDisabledToken` in Nomad's `nomad/structs/acl.go`: of all ACL requests this one alone is
+        // answered with ACLs off.
+        match token.accessor.as_str() {
+            "acls-disabled" => Ok(Acl::Off),
+            _ => Ok(Acl::On(token)),
+        }
     }
 
     /// The policy, or `None` where there is none. Its own holder may read it, too.

@@ -596,3 +596,56 @@ fn is_path(text: &str) -> bool {
         .all(|part| !part.is_empty() && part != "." && part != "..")
         && !text.chars().any(char::is_control)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+
+    fn read_vault(block: Value) -> Result<Option<Vault>, Diagnostics> {
+        let none = || Value::Null;
+        let config = Value::from([("nomad", none()), ("consul", none()), ("vault", block)]);
+        let env = |name: &str| (name == "VAULT_ADDR").then(|| "https://vault:1".to_owned());
+        read(&config, &env).map(|config| config.expect("all is known").vault)
+    }
+
+    #[test]
+    fn vault_is_there_where_its_block_is() {
+        assert!(read_vault(Value::Null).unwrap().is_none());
+        let unset = || Value::Null;
+        let empty = Value::from([("address", unset()), ("auth_path", unset())]);
+        let vault = read_vault(empty).unwrap().unwrap();
+        assert_eq!(vault.endpoint.origin(), "https://vault:1");
+        assert_eq!(
+            [vault.auth_path, vault.secrets_mount, vault.audience],
+            ["jwt-nomad", "secret", "vault.io"]
+        );
+        let block = Value::from([
+            ("address", "http://v:8200".into()),
+            ("auth_path", "/team/jwt/".into()),
+            ("secrets_mount", "team/kv/".into()),
+            ("audience", "us".into()),
+            ("namespace", "platform".into()),
+        ]);
+        let vault = read_vault(block).unwrap().unwrap();
+        assert_eq!(vault.endpoint.origin(), "http://v:8200");
+        assert_eq!(vault.endpoint.namespace.as_deref(), Some("platform"));
+        assert_eq!(
+            [vault.auth_path, vault.secrets_mount, vault.audience],
+            ["team/jwt", "team/kv", "us"]
+        );
+    }
+
+    #[test]
+    fn vault_mounts_that_cannot_be_are_refused() {
+        for name in ["auth_path", "secrets_mount"] {
+            for mount in ["/", "a//b", "../sys", "a/./b", "a/..", "a\nb"] {
+                let block = Value::from([(name, mount.into())]);
+                let errors = read_vault(block).unwrap_err();
+                assert_eq!(errors.len(), 1, "{name} {mount:?}");
+                assert_eq!(errors[0].summary, "Unusable mount");
+            }
+        }
+    }
+}

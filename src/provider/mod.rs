@@ -15,6 +15,7 @@ pub mod functions;
 pub mod planned;
 pub mod scope;
 pub mod tenancy;
+pub mod tenant;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -40,6 +41,7 @@ use planned::{Planned, PlannedScopes, PlannedTenant, PlannedTenants};
 use scope::ScopeResource;
 use scope::data_source::ScopeDataSource;
 use scope::kind::Kind;
+use tenant::TenantResource;
 
 /// The provider's source, as a configuration names it: in whatever registry is the host's own.
 pub const SOURCE: &str = "oam/oam";
@@ -211,6 +213,8 @@ impl resource::Provider for OamProvider {
             let scope = ScopeResource::new(kind, Arc::clone(&self.servers));
             all.push((kind.type_name(), Arc::new(scope)));
         }
+        let tenant = TenantResource::new(Arc::clone(&self.servers));
+        all.push(("oam_tenant", Arc::new(tenant)));
         all
     }
 

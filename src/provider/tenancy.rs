@@ -57,16 +57,11 @@ impl Tenancy {
             Some(PlannedTenant::Gone) => Kind::Gone,
             None => recorded(clients, name).await?,
         };
-        let all = servers.planned_tenants().list().into_iter();
-        let planned = all.map(|(tenant, planned)| match planned {
-            PlannedTenant::Tenant(rules) => (tenant, rules.domain.get().cloned().flatten()),
-            PlannedTenant::Gone => (tenant, None),
-        });
         Ok(Self {
             name: name.to_owned(),
             kind,
             domains: OnceCell::new(),
-            planned: planned.collect(),
+            planned: planned(servers),
         })
     }
 
@@ -154,21 +149,49 @@ impl Tenancy {
     /// Where they cannot be read.
     pub async fn domains(&self, clients: &Clients) -> Result<&Domains, Diagnostic> {
         let read = async || -> Result<Domains, StoreError> {
-            let mut domains = clients.store.domains().await?;
-            for (tenant, _) in &self.planned {
-                domains.keep(tenant, None);
-            }
-            for (tenant, domain) in &self.planned {
-                if let Some(domain) = domain {
-                    // Where two plans want the same, the second apply is refused.
-                    let _ = domains.claim(tenant, domain);
-                }
-            }
-            Ok(domains)
+            Ok(overlaid(clients.store.domains().await?, &self.planned))
         };
         let domains = self.domains.get_or_try_init(read).await;
         domains.map_err(|error| failure::store(&error))
     }
+}
+
+/// The domains of all tenants as the plan that is being made will leave them, but for those that it gives
+/// the tenant `but`.
+///
+/// # Errors
+/// Where they cannot be read.
+pub async fn planned_domains(
+    servers: &Servers,
+    clients: &Clients,
+    but: &str,
+) -> Result<Domains, StoreError> {
+    let mut planned = planned(servers);
+    planned.retain(|(tenant, _)| tenant != but);
+    Ok(overlaid(clients.store.domains().await?, &planned))
+}
+
+/// The domains that the plan that is being made gives tenants: whose, and which, where that is known.
+fn planned(servers: &Servers) -> Vec<(String, Option<String>)> {
+    let all = servers.planned_tenants().list().into_iter();
+    let planned = all.map(|(tenant, planned)| match planned {
+        PlannedTenant::Tenant(rules) => (tenant, rules.domain.get().cloned().flatten()),
+        PlannedTenant::Gone => (tenant, None),
+    });
+    planned.collect()
+}
+
+fn overlaid(mut domains: Domains, planned: &[(String, Option<String>)]) -> Domains {
+    for (tenant, _) in planned {
+        domains.keep(tenant, None);
+    }
+    for (tenant, domain) in planned {
+        if let Some(domain) = domain {
+            // Where two tenants want the same, each one's own plan tells.
+            let _ = domains.claim(tenant, domain);
+        }
+    }
+    domains
 }
 
 fn inactive(name: &str) -> Diagnostic {

@@ -5,9 +5,12 @@
 //! secrets in Vault, and policies that let nobody else's things be reached with its tokens.
 
 mod domains;
+mod mark;
 mod names;
+pub mod policies;
 
 pub use domains::{Domains, Taken, is_within};
+pub use mark::{META_TENANT, Mark};
 pub use names::Names;
 
 use serde::{Deserialize, Serialize};

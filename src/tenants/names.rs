@@ -29,10 +29,18 @@ impl Names {
         &self.prefix
     }
 
-    /// The Nomad ACL policy, the Consul ACL policy, the Vault policy and the Vault JWT role, such as
-    /// `oam-acme`. The prefix is in it, since there may be several providers at the same servers.
+    /// The Nomad ACL policy and the Consul ACL policy, such as `oam-acme`. The prefix is in it, since
+    /// there may be several providers at the same servers; what is no letter or digit in it becomes a
+    /// hyphen, as Nomad takes nothing else.
     pub fn slug(&self) -> String {
-        format!("{}-{}", self.prefix.replace('/', "-"), self.tenant)
+        let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+        let prefix: String = self.prefix.chars().map(plain).collect();
+        format!("{prefix}-{}", self.tenant)
+    }
+
+    /// The Vault policy and the Vault JWT role, such as `oam-acme`. Vault writes both in lower case.
+    pub fn vault_slug(&self) -> String {
+        self.slug().to_ascii_lowercase()
     }
 
     /// The Consul ACL policy of the tenant's tasks, such as `oam-acme-tasks`.
@@ -84,6 +92,12 @@ impl Names {
         }
     }
 
+    /// Whether the names are short enough for all servers: 128 characters are the most for the name of a
+    /// policy in Nomad and Consul, and 256 bytes for its description in Nomad.
+    pub fn fit(&self) -> bool {
+        self.tasks_policy().len() <= 128
+    }
+
     /// Whether the tenant's own folder in Consul would be the one of the provider's records.
     pub fn is_in_the_way(&self) -> bool {
         self.prefix.split('/').next() == Some(self.tenant.as_str())
@@ -110,7 +124,9 @@ mod tests {
             names.secret_paths("kv", 2),
             ["kv/data/acme/", "kv/metadata/acme/"]
         );
-        assert_eq!(Names::of("teams/shop", "acme").slug(), "teams-shop-acme");
+        let other = Names::of("teams/shop_2.x", "Acme");
+        assert_eq!(other.slug(), "teams-shop-2-x-Acme");
+        assert_eq!(other.vault_slug(), "teams-shop-2-x-acme");
     }
 
     #[test]

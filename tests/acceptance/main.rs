@@ -26,6 +26,7 @@ mod promotion;
 mod revisions;
 mod scopes;
 mod secrets;
+mod tenants;
 mod traits;
 mod upgrade;
 mod validation;
