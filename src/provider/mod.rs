@@ -37,6 +37,7 @@ use crate::store::Store;
 use crate::translate::Place;
 use crate::{consul, nomad, vault};
 use config::DryRun;
+use ephemeral::OpenTokens;
 use planned::{Planned, PlannedScopes, PlannedTenant, PlannedTenants};
 use scope::ScopeResource;
 use scope::data_source::ScopeDataSource;
@@ -60,6 +61,7 @@ pub struct Servers {
     state: RwLock<State>,
     planned: PlannedScopes,
     planned_tenants: PlannedTenants,
+    open_tokens: OpenTokens,
 }
 
 #[derive(Clone, Default)]
@@ -179,6 +181,11 @@ impl Servers {
     /// Notes what the plan that is being made does to a tenant.
     pub fn plan_tenant(&self, name: &str, planned: PlannedTenant) {
         self.planned_tenants.set(name, planned);
+    }
+
+    /// The tokens of tenants that are open.
+    pub fn open_tokens(&self) -> &OpenTokens {
+        &self.open_tokens
     }
 
     fn set(&self, state: State) {
@@ -303,7 +310,10 @@ impl resource::Provider for OamProvider {
 
     async fn shutdown(&self) {
         if let Some(clients) = self.servers.known() {
-            clients.store.close().await;
+            tokio::join!(
+                clients.store.close(),
+                self.servers.open_tokens().revoke(&clients)
+            );
         }
     }
 }

@@ -207,8 +207,36 @@ fn secrets_are_kept_nowhere() {
     assert!(
         kept.contains("\"JobRegistered\""),
         "Nomad's events were not seen: {}",
-        kept.split("=== ").find(|it| it.starts_with("Nomad's events")).unwrap()
+        kept.split("=== ")
+            .find(|it| it.starts_with("Nomad's events"))
+            .unwrap()
     );
+}
+
+/// What a plan keeps of a variable that is only sensitive: so much for how well they are looked for.
+#[test]
+fn a_secret_in_a_plan_is_found() {
+    let servers = super::support::servers();
+    let secret = "0a1b2c3d-planted-4e5f6071";
+    let mut planted = Planted::default();
+    planted.plant("the token", secret);
+    let mut work = Workspace::bare(&application("foundout", &yearly("job", PART)));
+    work.write(
+        "provider.tf",
+        &format!(
+            "{}provider \"oam\" {{\n  nomad {{\n    address = \"{}\"\n    token = var.nomad\n    dry_run = \"off\"\n  }}\n  \
+             consul {{\n    address = \"{}\"\n  }}\n}}\n",
+            variables(&["nomad"]).replace("ephemeral = true", ""),
+            servers.nomad.address,
+            servers.consul.address,
+        ),
+    );
+    work.set("TF_VAR_nomad", secret);
+    work.run(&["plan", "-out=saved.tfplan"]).succeeded();
+    let found = std::panic::catch_unwind(|| planted.none_in_files(work.folder()));
+    let found = found.unwrap_err();
+    let message = found.downcast_ref::<String>().unwrap();
+    assert!(message.contains("saved.tfplan"), "{message}");
 }
 
 /// A component on the cluster `far`.

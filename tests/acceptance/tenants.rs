@@ -10,6 +10,7 @@ mod drift;
 mod life;
 mod others;
 mod pipelines;
+mod tokens;
 
 use std::sync::OnceLock;
 
