@@ -39,6 +39,7 @@ use crate::store::{ApplicationKey, Store};
 use crate::translate::Place;
 use crate::{consul, nomad, vault};
 use config::{DryRun, Location};
+use ephemeral::OpenTokens;
 use planned::{Planned, PlannedScopes, PlannedTenant, PlannedTenants, Plans};
 use scope::ScopeResource;
 use scope::data_source::ScopeDataSource;
@@ -63,6 +64,7 @@ pub struct Servers {
     planned: PlannedScopes,
     planned_tenants: PlannedTenants,
     replaced: Plans<ApplicationKey>,
+    open_tokens: OpenTokens,
 }
 
 #[derive(Clone, Default)]
@@ -192,6 +194,11 @@ impl Servers {
     /// other as a creation, which does not say so.
     pub fn replaced(&self) -> &Plans<ApplicationKey> {
         &self.replaced
+    }
+
+    /// The tokens of tenants that are open.
+    pub fn open_tokens(&self) -> &OpenTokens {
+        &self.open_tokens
     }
 
     fn set(&self, state: State) {
@@ -324,7 +331,10 @@ impl resource::Provider for OamProvider {
 
     async fn shutdown(&self) {
         if let Some(clients) = self.servers.known() {
-            clients.store.close().await;
+            tokio::join!(
+                clients.store.close(),
+                self.servers.open_tokens().revoke(&clients)
+            );
         }
     }
 }

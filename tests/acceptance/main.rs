@@ -29,6 +29,7 @@ mod promotion;
 mod quotas;
 mod revisions;
 mod scopes;
+mod secrets;
 mod secure;
 mod tenants;
 mod traits;
