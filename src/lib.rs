@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod ahead;
 pub mod consul;
 pub mod http;
 pub mod nomad;
@@ -13,5 +14,7 @@ pub mod protocol;
 pub mod provider;
 pub mod scopes;
 pub mod store;
+pub mod tenants;
 pub mod traits;
 pub mod translate;
+pub mod vault;

@@ -1,5 +1,6 @@
 //! Sends requests to one server.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -7,12 +8,13 @@ use std::time::{Duration, Instant};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, StatusCode};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tracing::debug;
 use url::{Host, Url};
 
 use super::error::kind_of;
-use super::{Endpoint, Error, Kind, Secret, SettingsError, Token};
+use super::{Endpoint, Error, Kind, Secret, Server, SettingsError, Token};
 
 /// How often a request is sent at most.
 const TRIES: u32 = 3;
@@ -44,6 +46,7 @@ struct Inner {
     endpoint: Endpoint,
     built: OnceLock<Result<Built, SettingsError>>,
     requests: AtomicU64,
+    changes: Arc<AtomicU64>,
 }
 
 #[derive(Debug)]
@@ -67,9 +70,11 @@ pub struct Request {
     method: Method,
     path: String,
     query: Vec<(&'static str, String)>,
+    headers: Vec<(&'static str, String)>,
     body: Option<Vec<u8>>,
     wait: Duration,
     repeat: Repeat,
+    changes: bool,
 }
 
 impl Request {
@@ -100,9 +105,11 @@ impl Request {
             path.extend(utf8_percent_encode(segment, SEGMENT));
         }
         Self {
+            changes: method != Method::GET,
             method,
             path,
             query: Vec::new(),
+            headers: Vec::new(),
             body: None,
             wait: Duration::ZERO,
             repeat,
@@ -121,6 +128,20 @@ impl Request {
             Some(value) => self.query(name, value),
             None => self,
         }
+    }
+
+    /// Adds a header where there is a value.
+    pub fn header_some(mut self, name: &'static str, value: Option<&str>) -> Self {
+        if let Some(value) = value {
+            self.headers.push((name, value.to_owned()));
+        }
+        self
+    }
+
+    /// Says of a `PUT` or `POST` that it is a question: what was read before stays true.
+    pub fn question(mut self) -> Self {
+        self.changes = false;
+        self
     }
 
     /// Sets the JSON body.
@@ -156,6 +177,7 @@ impl Request {
 pub struct Answer {
     body: Vec<u8>,
     index: Option<u64>,
+    next_page: Option<String>,
     endpoint: Arc<Inner>,
     method: &'static str,
     path: String,
@@ -165,6 +187,11 @@ impl Answer {
     /// The index for the next blocking query, where the server sent one above zero.
     pub fn index(&self) -> Option<u64> {
         self.index
+    }
+
+    /// What to ask for the next page of a list with, where there is one (Nomad alone has pages).
+    pub fn next_page(&self) -> Option<&str> {
+        self.next_page.as_deref()
     }
 
     /// The body as it came.
@@ -199,11 +226,22 @@ impl Answer {
 impl Client {
     /// A client for `endpoint`. Does no work yet.
     pub fn new(endpoint: Endpoint) -> Self {
+        Self::counting(endpoint, Arc::default())
+    }
+
+    /// A client for another endpoint that may lead to the same servers: they count their
+    /// [changes](Client::changes) together.
+    pub fn beside(&self, endpoint: Endpoint) -> Self {
+        Self::counting(endpoint, Arc::clone(&self.inner.changes))
+    }
+
+    fn counting(endpoint: Endpoint, changes: Arc<AtomicU64>) -> Self {
         Self {
             inner: Arc::new(Inner {
                 endpoint,
                 built: OnceLock::new(),
                 requests: AtomicU64::new(0),
+                changes,
             }),
         }
     }
@@ -218,6 +256,12 @@ impl Client {
         self.inner.requests.load(Ordering::Relaxed)
     }
 
+    /// A number that is another one after anything was written through this client than before. It moves
+    /// when a write begins and when it ends, so what was read while it stood still is as it was.
+    pub fn changes(&self) -> u64 {
+        self.inner.changes.load(Ordering::SeqCst)
+    }
+
     /// Sends the request, and sends it again where that is safe: up to three times, with growing
     /// pauses, `Retry-After` honoured. A connection that was not made, a 429 and a leaderless
     /// server are tried again for every request; a cut connection and a 5xx only for
@@ -226,10 +270,13 @@ impl Client {
     /// # Errors
     /// Every [`Kind`] but [`Kind::Conflict`].
     pub async fn send(&self, request: Request) -> Result<Answer, Error> {
+        // Also where the future is dropped half way: the server may be at it.
+        let _change = request.changes.then(|| Change::begin(&self.inner.changes));
         let Inner {
             endpoint,
             built,
             requests,
+            ..
         } = self.inner.as_ref();
         let fail = |kind| Error::new(endpoint, request.method_name(), &request.path, kind);
         let url = address(endpoint, &request).map_err(fail)?;
@@ -278,6 +325,9 @@ impl Client {
             .http
             .request(request.method.clone(), url.clone())
             .timeout(timeout);
+        for (name, value) in &request.headers {
+            builder = builder.header(*name, value);
+        }
         if let Some(body) = &request.body {
             builder = builder
                 .header("content-type", "application/json")
@@ -296,23 +346,44 @@ impl Client {
             .get(self.inner.endpoint.server.index_header())
             .and_then(|value| value.to_str().ok()?.parse().ok())
             .filter(|index| *index > 0);
+        let next_page = response.headers().get("x-nomad-nexttoken");
+        let next_page = next_page.and_then(|value| value.to_str().ok());
+        let next_page = next_page.filter(|token| !token.is_empty());
+        let next_page = next_page.map(str::to_owned);
         let body = response.bytes().await.map_err(lost)?;
         if status.is_success() {
             let answer = Answer {
-                body: body.to_vec(),
+                body: body.into(),
                 index,
+                next_page,
                 endpoint: Arc::clone(&self.inner),
                 method: request.method_name(),
                 path: request.path.clone(),
             };
             return Ok((status.as_u16(), answer));
         }
-        let message = readable(&body, built.token.as_ref());
+        let message = readable(self.inner.endpoint.server, &body, built.token.as_ref());
         Err(Failure {
             status: Some(status.as_u16()),
             kind: refusal(status, message, retry_after),
             retry_after,
         })
+    }
+}
+
+/// A write under way.
+struct Change<'a>(&'a AtomicU64);
+
+impl<'a> Change<'a> {
+    fn begin(changes: &'a AtomicU64) -> Self {
+        changes.fetch_add(1, Ordering::SeqCst);
+        Self(changes)
+    }
+}
+
+impl Drop for Change<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
     }
 }
 
@@ -326,6 +397,8 @@ struct Failure {
 fn may_repeat(kind: &Kind, repeat: Repeat) -> bool {
     match kind {
         Kind::Unreachable { .. } | Kind::RateLimited { .. } | Kind::NoLeader { .. } => true,
+        // What a server has not, it has not the second time either.
+        Kind::Server { status: 501, .. } => false,
         Kind::Interrupted { .. } | Kind::Server { .. } => repeat == Repeat::Always,
         _ => false,
     }
@@ -377,8 +450,12 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// A server's text, fit for a message: one line, not too long, without the token.
-fn readable(body: &[u8], token: Option<&Secret>) -> String {
-    let text = String::from_utf8_lossy(body);
+fn readable(server: Server, body: &[u8], token: Option<&Secret>) -> String {
+    let text = match server {
+        Server::Vault => vault_errors(body),
+        Server::Nomad | Server::Consul => None,
+    };
+    let text = text.map_or_else(|| String::from_utf8_lossy(body), Cow::Owned);
     // Redacted before it is cut, so that no half of a token is left at the end.
     let text = match token {
         Some(token) => token.redact(text.trim()),
@@ -388,6 +465,16 @@ fn readable(body: &[u8], token: Option<&Secret>) -> String {
         .map(|c| if c.is_control() { ' ' } else { c })
         .take(LONGEST_MESSAGE)
         .collect()
+}
+
+/// Vault's words out of its `{"errors": […]}`.
+fn vault_errors(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Errors {
+        errors: Vec<String>,
+    }
+    let Errors { errors } = serde_json::from_slice(body).ok()?;
+    Some(errors.join("; "))
 }
 
 /// The whole URL of a request.
@@ -431,6 +518,10 @@ fn build(endpoint: &Endpoint) -> Result<Built, SettingsError> {
         })?;
         value.set_sensitive(true);
         headers.insert(endpoint.server.token_header(), value);
+    }
+    if endpoint.server == Server::Vault {
+        // Vault's listener may ask for it, so that no browser can be made to send requests.
+        headers.insert("x-vault-request", HeaderValue::from_static("true"));
     }
     let mut builder = reqwest::Client::builder()
         .tls_backend_preconfigured(tls)

@@ -598,6 +598,35 @@ mod tests {
         assert!(!found.is_empty());
     }
 
+    /// A task with another role in Vault has another's secrets.
+    #[test]
+    fn another_role_in_vault_is_drift() {
+        let node = Node::from(&json!({"name": "shop", "component": {"web": {
+            "type": "worker",
+            "image": "nginx",
+            "vault_secret": {"secret/data/acme/db": {"env": {"password": "DB_PASSWORD"}}},
+        }}}));
+        let application = oam::parse(&node).unwrap();
+        let target = |role: Option<&str>| Target {
+            vault_role: role.map(str::to_owned),
+            clusters: [("eu".to_owned(), translate::Place::default())].into(),
+            ..Target::default()
+        };
+        let with = |role| translate::translate(&application, &target(role)).remove(0);
+        let (bare, acme) = (with(None), with(Some("oam-acme")));
+        let place = "TaskGroups/web/Tasks/web/Vault/Role";
+        assert_eq!(changes(&bare.job, &acme.job), [place]);
+        let found = |translation: &Translation, role: Value| {
+            after(translation, |job| {
+                job["TaskGroups"][0]["Tasks"][0]["Vault"]["Role"] = role;
+            })
+        };
+        assert_eq!(found(&bare, json!("")), Vec::<String>::new());
+        assert_eq!(found(&bare, json!("oam-acme")), [place]);
+        assert_eq!(found(&acme, json!("oam-beta")), [place]);
+        assert_eq!(found(&acme, json!("")), [place]);
+    }
+
     #[test]
     fn a_count_is_the_scalers_even_without_one() {
         let web = web(&json!({}));

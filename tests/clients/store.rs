@@ -42,6 +42,7 @@ pub(super) fn record(revision: u64, phase: Phase, image: &str) -> Record {
         jobs: [("web".to_owned(), job)].into(),
         applied_scopes: BTreeMap::new(),
         leaving: BTreeSet::new(),
+        reserved: None,
         operation: None,
     }
 }

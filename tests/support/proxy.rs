@@ -1,6 +1,6 @@
 //! A proxy before a server: counts requests, and answers, drops or holds those that a test picks.
 
-use super::api::runtime;
+use super::api::{Api, runtime};
 use super::eventually;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -85,9 +85,22 @@ impl Proxy {
     /// A proxy before `upstream` (`http://127.0.0.1:PORT`) that forwards everything.
     pub fn start(upstream: &str) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
+        Self::with(
+            upstream,
+            reqwest::Client::builder().no_proxy().build().unwrap(),
+        )
+    }
+
+    /// A proxy before a server's API that takes plain HTTP from everybody, and speaks to the server
+    /// with TLS and a client certificate where it asks for that.
+    pub fn before(api: &Api) -> Self {
+        Self::with(&api.address, api.client.clone())
+    }
+
+    fn with(upstream: &str, client: reqwest::Client) -> Self {
         let shared = Arc::new(Shared {
             upstream: upstream.to_owned(),
-            client: reqwest::Client::builder().no_proxy().build().unwrap(),
+            client,
             seen: Mutex::default(),
             rule: Mutex::new(Box::new(|_| Action::Forward)),
         });

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::config::{self, Operation};
 use super::private::{Private, Seen};
 use super::purge::{JobRef, Purge};
-use super::{adopt, failure, plan, purge};
+use super::{adopt, failure, plan, purge, unchanged};
 use crate::nomad::watch::{self, Healthy};
 use crate::nomad::{self, Enforce, Registered, Wait};
 use crate::oam::{self, Node};
@@ -22,9 +22,12 @@ use crate::protocol::diagnostic::{Diagnostic, Diagnostics, has_error};
 use crate::protocol::path::AttributePath;
 use crate::protocol::resource::{ApplyRequest, ApplyResponse, Context};
 use crate::protocol::value::Value;
+use crate::provider::quota::{self, Shares};
+use crate::provider::tenancy::Tenancy;
 use crate::provider::{Clients, scope};
 use crate::store::{
-    ApplicationKey, Expect, FORMAT, Held, JobRecord, Phase, Record, ScopeKey, Version,
+    ApplicationKey, DEFAULT_TENANT, Expect, FORMAT, Held, JobRecord, Phase, Record, ScopeKey, Uses,
+    Version,
 };
 use crate::translate::{self, Translation};
 
@@ -38,9 +41,11 @@ pub async fn apply(clients: &Clients, cx: &Context, request: ApplyRequest) -> Ap
     } = &request;
     if !prior.is_null() && !plan::changes(prior, planned, private) {
         // New timeouts concern the provider alone.
+        let mut kept = Private::read(private);
+        unchanged::seal_again(clients, prior, planned, &mut kept);
         return ApplyResponse {
+            private: kept.write(),
             state: request.planned,
-            private: request.private,
             diagnostics: Vec::new(),
         };
     }
@@ -49,19 +54,38 @@ pub async fn apply(clients: &Clients, cx: &Context, request: ApplyRequest) -> Ap
         Err(diagnostics) => return unchanged(request, diagnostics),
     };
     let request = ApplyRequest { planned, ..request };
-    let work = match Work::new(clients, &request) {
+    let mut work = match Work::new(clients, &request) {
         Ok(work) => work,
         Err(diagnostics) => return unchanged(request, diagnostics),
     };
     let Some(expect) = work.expect() else {
         return unchanged(request, vec![failure::not_refreshed()]);
     };
+    let tenancy = Tenancy::recorded(clients, work.key.tenant()).await;
+    let tenancy = match tenancy {
+        Ok(tenancy) => tenancy,
+        Err(diagnostic) => return unchanged(request, vec![diagnostic]),
+    };
+    // What was not known at the plan is known now, and tenants may have come or changed since.
+    let refused = plan::tenanted(&tenancy, clients, &request.planned).await;
+    if has_error(&refused) {
+        return unchanged(request, refused);
+    }
+    let uses = Uses {
+        scopes,
+        tenant: tenancy.seen(),
+        until: Some(work.deadline.into_std()),
+    };
+    work.count(clients).await;
     let begun = clients
         .store
-        .begin(&work.key, expect, work.intent(), &scopes);
+        .begin_using(&work.key, expect, work.intent(), &uses);
     match cx.cancel.run_until_cancelled(begun).await {
         Some(Ok(held)) => work.carry_out(clients, cx, held).await,
-        Some(Err(error)) => unchanged(request, vec![failure::store(&error)]),
+        Some(Err(error)) => {
+            let diagnostics = quota::failure(work.planned, &work.shares, &error);
+            unchanged(request, diagnostics)
+        }
         None => unchanged(request, vec![failure::cancelled()]),
     }
 }
@@ -137,6 +161,8 @@ struct Work<'a> {
     /// The jobs to be purged, by key: because they are no more, or are elsewhere, or because Nomad
     /// cannot turn one type of job into another.
     purges: BTreeMap<String, JobRef>,
+    /// What it takes of its tenant's quotas; nothing without a tenant.
+    shares: Shares,
     deadline: Instant,
 }
 
@@ -215,8 +241,17 @@ impl<'a> Work<'a> {
             before,
             writes,
             purges,
+            shares: Shares::default(),
             deadline: Instant::now() + timeout,
         })
+    }
+
+    /// Finds out what it takes of its tenant's quotas.
+    async fn count(&mut self, clients: &Clients) {
+        if self.key.tenant() != DEFAULT_TENANT {
+            let jobs = self.translations.iter().map(|it| (it.key(), &it.job));
+            self.shares = Shares::of(clients, jobs).await;
+        }
     }
 
     /// What the record must be; `None` where nobody has seen it.
@@ -278,6 +313,7 @@ impl<'a> Work<'a> {
             jobs,
             applied_scopes: applied_scopes(self.planned),
             leaving: BTreeSet::new(),
+            reserved: (self.key.tenant() != DEFAULT_TENANT).then(|| self.shares.sum()),
             operation: None,
         }
     }
@@ -321,6 +357,22 @@ impl<'a> Work<'a> {
         };
         let seen = || self.private.jobs.get(component).map(|seen| seen.index);
         healthy.or_else(written).or_else(seen)
+    }
+
+    /// Whether the job is as the record will say, and nothing about it can change without its index. One
+    /// that was registered has the index of the registration, unless somebody has changed it since.
+    fn is_sound(&self, key: &str, done: &Done) -> bool {
+        let healthy = done.healthy.get(key);
+        match done.written.get(key) {
+            Some(written) => healthy.is_some_and(|healthy| {
+                healthy.job_modify_index == written.job_modify_index && healthy.to_promote.is_none()
+            }),
+            None => self
+                .private
+                .jobs
+                .get(key)
+                .is_some_and(|seen| seen.sound && self.index(key, done) == Some(seen.index)),
+        }
     }
 
     async fn carry_out(mut self, clients: &Clients, cx: &Context, held: Held) -> ApplyResponse {
@@ -575,7 +627,11 @@ impl<'a> Work<'a> {
         match clients.store.settle_revision(held, record).await {
             Ok(version) => {
                 self.tidy(clients).await;
-                self.response(Some(version), "settled", done)
+                let mut response = self.response(Some(version), "settled", done);
+                let mut private = Private::read(&response.private);
+                unchanged::seal(clients, &response.state, &mut private);
+                response.private = private.write();
+                response
             }
             Err(error) => {
                 done.diagnostics.push(failure::store(&error));
@@ -658,7 +714,11 @@ impl<'a> Work<'a> {
             let seen = Seen {
                 index: self.index(&key, &done).unwrap_or_default(),
                 drifted: !as_planned && before.is_some_and(|seen| seen.drifted),
-                scaled: before.and_then(|seen| seen.scaled),
+                scaled: match written {
+                    true => scaled(translation),
+                    false => before.and_then(|seen| seen.scaled),
+                },
+                sound: as_planned && self.is_sound(&key, &done),
                 unowned: match before {
                     Some(seen) if !as_planned => seen.unowned.clone(),
                     _ => Vec::new(),
@@ -773,6 +833,12 @@ pub fn jobs_of(clients: &Clients, state: &Value, key: &ApplicationKey) -> BTreeM
         all.insert(job_key.clone(), job);
     }
     all
+}
+
+/// How many instances a job was registered with, where that is an autoscaler's to say.
+fn scaled(translation: &Translation) -> Option<u64> {
+    let job = serde_json::to_value(&translation.job).unwrap_or_default();
+    translate::drift::scaled_count(translation, &job)
 }
 
 /// An update that is about something else leaves an autoscaler's count alone.

@@ -75,6 +75,7 @@ async fn destroyed(
         jobs,
         applied_scopes: super::apply::applied_scopes(prior),
         leaving: BTreeSet::new(),
+        reserved: None,
         operation: None,
     };
     let version = match private.version() {

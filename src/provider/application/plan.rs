@@ -1,12 +1,12 @@
 //! What an apply would do, from the state that the refresh has brought up to date.
 //!
-//! Nothing is asked of a server but the scopes that the application refers to and that this very plan
-//! does not change.
+//! Nothing is asked of a server but the scopes that the application refers to and its tenant, where this
+//! very plan does not change them.
 
 use std::collections::BTreeMap;
 
 use super::private::{Private, Seen};
-use super::{adopt, config, dry_run, failure, read};
+use super::{adopt, config, dry_run, failure, read, unchanged};
 use crate::nomad::job::Job;
 use crate::oam::{self, Node};
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics, has_error};
@@ -14,6 +14,8 @@ use crate::protocol::path::AttributePath;
 use crate::protocol::resource::{Context, Deferral, PlanRequest, PlanResponse};
 use crate::protocol::value::Value;
 use crate::provider::planned::Planned;
+use crate::provider::quota;
+use crate::provider::tenancy::Tenancy;
 use crate::provider::{Clients, Servers};
 use crate::scopes;
 use crate::store::{ApplicationKey, DEFAULT_TENANT, Phase, ScopeKey};
@@ -37,6 +39,12 @@ pub async fn plan(servers: &Servers, cx: &Context, request: PlanRequest) -> Plan
         diagnostics: Vec::new(),
     };
     if response.state.is_null() {
+        return response;
+    }
+    if let Some(clients) = clients
+        && is_as_it_was(clients, &prior, &config, &response)
+        && has_its_scopes(servers, clients, &prior).await
+    {
         return response;
     }
     match manifest(clients, &prior, &config).await {
@@ -81,8 +89,33 @@ pub async fn plan(servers: &Servers, cx: &Context, request: PlanRequest) -> Plan
             return response;
         }
     }
-    let (mut jobs, changed) = jobs(clients, &prior, &response.state, &private);
+    let mut tenancy = None;
+    if let (Some(clients), Some(tenant)) = (clients, config::tenant(&response.state)) {
+        match Tenancy::planned(servers, clients, tenant).await {
+            Ok(found) => {
+                let said = tenanted(&found, clients, &response.state).await;
+                response.diagnostics.extend(said);
+                tenancy = Some(found);
+            }
+            Err(diagnostic) => response.diagnostics.push(diagnostic),
+        }
+        if has_error(&response.diagnostics) {
+            return response;
+        }
+    }
+    let (mut jobs, after, changed) = jobs(clients, &prior, &response.state, &private);
     if let Some(clients) = clients {
+        if let Some(tenancy) = &tenancy {
+            let instead = match response.requires_replace.as_slice() {
+                [] => None,
+                _ => config::key(&prior),
+            };
+            let said = quota::check(clients, tenancy, &response.state, &after, instead.as_ref());
+            response.diagnostics.extend(said.await);
+            if has_error(&response.diagnostics) {
+                return response;
+            }
+        }
         if let Some(key) = config::key(&response.state).filter(|_| adopt::is_open(&prior)) {
             let adopt = adopt::jobs(&prior, &private);
             match adopt::look(clients, &key, &adopt, &mut jobs, &changed, &mut private).await {
@@ -120,6 +153,34 @@ pub async fn plan(servers: &Servers, cx: &Context, request: PlanRequest) -> Plan
         set(&mut response.state, name, value);
     }
     response
+}
+
+/// Whether the configuration is the one of before, and nothing else has changed. What Terraform proposes
+/// for an attribute that the configuration leaves out is the one of before, so those are looked at.
+fn is_as_it_was(clients: &Clients, prior: &Value, config: &Value, proposed: &PlanResponse) -> bool {
+    let same = |name| config.get(name) == prior.get(name);
+    let named = || match config.get("manifest") {
+        Value::Null => same("name") && same("tenant"),
+        _ => config::tenant_of(config) == *prior.get("tenant"),
+    };
+    *prior == proposed.state
+        && config.get("rollback_to").is_null()
+        && same("manifest")
+        && unchanged::is_sealed(clients, prior, &Private::read(&proposed.private))
+        && named()
+}
+
+/// Whether the scopes that an application refers to are as it has them, and stay so.
+async fn has_its_scopes(servers: &Servers, clients: &Clients, prior: &Value) -> bool {
+    let applied = prior.get("applied_scopes");
+    if applied.as_map().is_some_and(BTreeMap::is_empty) {
+        return true;
+    }
+    let Ok(node) = config::node(prior) else {
+        return false;
+    };
+    let (now, diagnostics) = scopes_of(servers, Some(clients), prior, &node).await;
+    diagnostics.is_empty() && now == *applied
 }
 
 /// The manifest of a configuration: its own, or that of the revision that it goes back to.
@@ -236,7 +297,7 @@ fn properties(id: &str, scope: &Node) -> Value {
 async fn recorded(clients: &Clients, id: &str) -> Result<Value, Diagnostic> {
     let key =
         ScopeKey::parse(id).map_err(|reason| Diagnostic::error("Unreadable scope ID", reason))?;
-    let stored = clients.store.read_scope(&key).await;
+    let stored = clients.store.scope_ahead(&key).await;
     match stored.map_err(|error| failure::store(&error))? {
         None => Err(failure::no_scope(id)),
         Some(stored) if stored.record.phase == Phase::Destroying => {
@@ -265,6 +326,20 @@ fn problems(clients: Option<&Clients>, state: &Value) -> Diagnostics {
     config::diagnostics(state, &problems)
 }
 
+/// What is wrong with the application for its tenant, or for that of others.
+pub async fn tenanted(tenancy: &Tenancy, clients: &Clients, state: &Value) -> Diagnostics {
+    if let Some(refusal) = tenancy.refusal() {
+        return vec![refusal];
+    }
+    let (Ok(written), Ok(resolved)) = (config::node(state), config::resolved(state)) else {
+        return Vec::new();
+    };
+    match tenancy.trespasses(clients, &written, &resolved).await {
+        Ok(problems) => config::diagnostics(state, &problems),
+        Err(diagnostic) => vec![diagnostic],
+    }
+}
+
 /// Another name or tenant is another application.
 fn replaced_by(prior: &Value, planned: &Value) -> Vec<AttributePath> {
     if planned.get("manifest").is_unknown() {
@@ -291,20 +366,20 @@ pub fn changes(prior: &Value, planned: &Value, private: &[u8]) -> bool {
         || Private::read(private).jobs.values().any(|job| job.drifted)
 }
 
-/// What `jobs` will say, and the jobs that change, as far as they are known. The version of a job that
+/// What `jobs` will say, all jobs, and those that change, as far as they are known. The version of a job that
 /// changes is Nomad's to tell.
 fn jobs(
     clients: Option<&Clients>,
     prior: &Value,
     planned: &Value,
     private: &Private,
-) -> (Value, Vec<(String, Job)>) {
-    let unknown = (Value::UNKNOWN, Vec::new());
+) -> (Value, BTreeMap<String, Job>, Vec<(String, Job)>) {
+    let unknown = |after| (Value::UNKNOWN, after, Vec::new());
     let Ok(node) = config::resolved(planned) else {
-        return unknown;
+        return unknown(BTreeMap::new());
     };
     let Node::Map(components) = node.get("component") else {
-        return unknown;
+        return unknown(BTreeMap::new());
     };
     let target = match (clients, config::tenant(planned)) {
         (Some(clients), Some(tenant)) => Some(config::target(clients, tenant)),
@@ -325,7 +400,7 @@ fn jobs(
     let mut changed = Vec::new();
     for (name, component) in components {
         let Some(keys) = keys(name, component, target.as_ref()) else {
-            return unknown;
+            return unknown(after);
         };
         for key in keys {
             let seen = private.jobs.get(&key);
@@ -368,7 +443,7 @@ fn jobs(
             entries.insert(key, value);
         }
     }
-    (Value::Map(entries), changed)
+    (Value::Map(entries), after, changed)
 }
 
 /// The places in which a job changes: what the state says otherwise, and what no attribute of the state stands

@@ -18,6 +18,10 @@ pub struct Private {
     /// The jobs to adopt, as the refresh has found them, of a state that is of such jobs alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub adopt: Vec<Adopt>,
+    /// The seal of the state that this is kept beside, where all is as it should be: see
+    /// [`super::unchanged`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<String>,
 }
 
 /// A job that no application has yet.
@@ -47,6 +51,9 @@ pub struct Seen {
     /// The places in which it differs and that no attribute of the state stands for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unowned: Vec<String>,
+    /// Whether it is as the record says, and nothing about it can change without its index.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sound: bool,
 }
 
 impl Private {

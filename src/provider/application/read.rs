@@ -9,10 +9,10 @@ use serde_json::Value as Json;
 use super::apply::job_ref;
 use super::config;
 use super::private::{Private, Seen};
-use super::{adopt, failure, plan, purge};
+use super::{adopt, failure, plan, purge, unchanged};
 use crate::nomad::job::Job;
 use crate::nomad::{self, Deployment, LiveJob, Wait};
-use crate::oam::{self, Node, Problem, def};
+use crate::oam::{self, Application, Node, Problem, def};
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
 use crate::protocol::resource::{ReadRequest, ReadResponse};
 use crate::protocol::value::{Type, Value};
@@ -58,6 +58,9 @@ async fn refreshed(
             "The state does not say which application it is of. Remove it and import it again.",
         )]);
     };
+    if let Some(private) = unchanged::unchanged(clients, &key, request).await {
+        return Ok((request.state.clone(), Some(private)));
+    }
     let stored = clients
         .store
         .read(&key)
@@ -127,10 +130,8 @@ async fn observe(
     before: &Value,
 ) -> Result<(Value, Private), Diagnostics> {
     let record = &stored.record;
-    let recorded = oam::from_document(&record.document).map_err(failure::document(key))?;
-    let scopes = recorded_scopes(record).map_err(failure::document(key))?;
-    let resolved = oam::resolve(&recorded, &scopes);
-    let application = oam::parse(&resolved).map_err(failure::document(key))?;
+    let recorded = document(key, record)?;
+    let application = resolved(key, record, &recorded)?;
     let target = config::target(clients, key.tenant());
     let translations = translate::translate(&application, &target);
 
@@ -157,11 +158,13 @@ async fn observe(
     let mut jobs = BTreeMap::new();
     let mut drift = Vec::new();
     let (mut any_drifted, mut compared) = (false, Vec::new());
+    let mut whole = true;
     let applied = |key: &str| record.jobs.get(key).and_then(|job| job.version);
     for ((translation, found), deployment) in translations.iter().zip(&live).zip(deployments) {
         let job_key = translation.key();
         let Some(found) = found else {
             tracing::info!(job = translation.job.id, "the job is gone");
+            whole = false;
             let mut beside = translations.iter().zip(&live);
             let beside = beside
                 .any(|(other, there)| there.is_some() && other.component == translation.component);
@@ -178,6 +181,10 @@ async fn observe(
         if !failed {
             compared.push((translation, found));
         }
+        let ended = deployment
+            .as_ref()
+            .is_some_and(|it| it.status == "successful");
+        let sound = !drifted && (ended || !has_canaries(&translation.job));
         let mut not_successful = |live: String| {
             drift.push(Value::from([
                 ("path", format!("{}/Deployment", translation.job.id).into()),
@@ -205,6 +212,7 @@ async fn observe(
             drifted,
             scaled: translate::drift::scaled_count(translation, &found.json),
             unowned,
+            sound,
         };
         private.jobs.insert(job_key.clone(), seen);
         let job = &translation.job;
@@ -248,6 +256,9 @@ async fn observe(
                 seen.drifted = differs(translation, job, found);
             }
         }
+    }
+    if whole {
+        unchanged::seal(clients, &state, &mut private);
     }
     Ok((state, private))
 }
@@ -329,6 +340,27 @@ pub async fn jobs(
         .await
         .map_err(|error: Diagnostic| vec![error])?;
     Ok(Value::Map(found.into_iter().flatten().collect()))
+}
+
+/// The application of a record, with the scopes that its jobs have.
+///
+/// # Errors
+/// What is wrong with the record's document.
+pub fn application(key: &ApplicationKey, record: &Record) -> Result<Application, Diagnostics> {
+    resolved(key, record, &document(key, record)?)
+}
+
+fn document(key: &ApplicationKey, record: &Record) -> Result<Node, Diagnostics> {
+    oam::from_document(&record.document).map_err(failure::document(key))
+}
+
+fn resolved(
+    key: &ApplicationKey,
+    record: &Record,
+    document: &Node,
+) -> Result<Application, Diagnostics> {
+    let scopes = recorded_scopes(record).map_err(failure::document(key))?;
+    oam::parse(&oam::resolve(document, &scopes)).map_err(failure::document(key))
 }
 
 /// The scopes that a record's document refers to, as its jobs have them.
