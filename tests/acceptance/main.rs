@@ -25,6 +25,7 @@ mod manifests;
 mod moves;
 mod newer;
 mod promotion;
+mod records;
 mod revisions;
 mod scopes;
 mod traits;
