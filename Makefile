@@ -3,12 +3,13 @@
 # with containers ask it for Vault, Traefik and Envoy as well.
 CARGO ?= cargo
 
-.PHONY: help demo build docs release test test-opentofu test-terraform-next fmt lint servers bench
+.PHONY: help demo build docs release test test-opentofu test-terraform-next fuzz fmt lint servers bench
 help:
 	@echo 'make demo           build the provider, run an application with it on real servers, take all away again'
 	@echo 'make test           all tests, the ones against the real servers included'
 	@echo 'make test-opentofu  the tests that run Terraform again, with OpenTofu'
 	@echo 'make test-terraform-next  the tests of imports, moves and guarantees, with a newer Terraform'
+	@echo 'make fuzz           a million broken inputs (OAM_FUZZ_CASES) for each reader of any'
 	@echo 'make build          the provider for debugging'
 	@echo 'make release        the provider as it ships'
 	@echo 'make docs           write the pages and the golden jobs anew'
@@ -40,6 +41,10 @@ test-opentofu: servers
 test-terraform-next: servers
 	@tools/servers terraform-next
 	OAM_TEST_CLI=terraform-next RUST_TEST_THREADS=$${RUST_TEST_THREADS:-6} $(CARGO) test --no-fail-fast --test acceptance -- newer:: imports:: moves:: adoption:: guarantees::
+
+# `make test` does the same with few of them.
+fuzz:
+	OAM_FUZZ_CASES=$${OAM_FUZZ_CASES:-1000000} $(CARGO) test --test fuzz -- --nocapture
 
 docs:
 	UPDATE_DOCS=1 UPDATE_GOLDEN=1 $(CARGO) test --test docs --test golden

@@ -27,6 +27,7 @@ mod newer;
 mod policies;
 mod promotion;
 mod quotas;
+mod records;
 mod revisions;
 mod scopes;
 mod secrets;
