@@ -87,7 +87,7 @@ fn row(
     let (each, mib) = (ms / size as f64, peak as f64 / 1024.0 / 1024.0);
     let wall = wall.as_secs_f64();
     println!(
-        "| {size} | {step} | {wall:.2} | {ms:.0} | {each:.3} | {mib:.1} | {nomad} | {consul} |"
+        "| {size} | {step} | {wall:.2} | {ms:.1} | {each:.3} | {mib:.1} | {nomad} | {consul} |"
     );
     std::io::stdout().flush().unwrap();
 }
@@ -196,7 +196,7 @@ fn floor(
     let wall = begin.elapsed();
     let used = String::from_utf8(output.stdout).unwrap();
     let (cpu, peak) = used.trim().split_once(' ').unwrap();
-    let cpu = Duration::from_millis(cpu.parse().unwrap());
+    let cpu = Duration::from_nanos(cpu.parse().unwrap());
     (wall, (cpu, peak.parse().unwrap()))
 }
 
@@ -213,7 +213,7 @@ async fn be_the_floor() {
     })
     .await;
     let (cpu, peak) = used(std::process::id()).unwrap();
-    println!("{} {peak}", cpu.as_millis());
+    println!("{} {peak}", cpu.as_nanos());
 }
 
 fn applications(size: usize) -> String {

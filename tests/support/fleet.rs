@@ -266,11 +266,14 @@ impl Run {
 
 /// Processor time (user and system) and largest resident memory of a process, where it still runs.
 pub fn used(pid: u32) -> Option<(Duration, u64)> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // After the name in parentheses: fields 14 and 15 of proc(5) in ticks of 10 ms.
-    let fields: Vec<_> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    let ticks = |field: usize| fields.get(field)?.parse::<u64>().ok();
-    let cpu = Duration::from_millis(10 * (ticks(11)? + ticks(12)?));
+    // In nanoseconds, by thread; that of threads that have ended is not in it. The ticks of
+    // `/proc/PID/stat` are too coarse for what takes a few milliseconds.
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+    let times = tasks.flatten().filter_map(|task| {
+        let stat = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        stat.split_whitespace().next()?.parse().ok()
+    });
+    let cpu = Duration::from_nanos(times.sum());
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let peak = status
         .lines()
