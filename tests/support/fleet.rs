@@ -271,7 +271,7 @@ pub fn used(pid: u32) -> Option<(Duration, u64)> {
     let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).ok()?;
     let times = tasks.flatten().filter_map(|task| {
         let stat = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
-        stat.split_whitespace().next()?.parse().ok()
+        stat.split_whitespace().next()?.parse::<u64>().ok()
     });
     let cpu = Duration::from_nanos(times.sum());
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
