@@ -14,5 +14,7 @@ pub mod protocol;
 pub mod provider;
 pub mod scopes;
 pub mod store;
+pub mod tenants;
 pub mod traits;
 pub mod translate;
+pub mod vault;

@@ -1,7 +1,10 @@
-//! Consul's HTTP API, as far as the records need it: the key/value store with check-and-set,
-//! transactions, and sessions.
+//! Consul's HTTP API: the key/value store with check-and-set, transactions and sessions, as far as
+//! the records need it, and access control.
 //!
 //! Source: <https://developer.hashicorp.com/consul/api-docs/kv>, `/txn` and `/session` beside it.
+
+mod acl;
+mod enterprise;
 
 use std::time::Duration;
 
@@ -10,12 +13,17 @@ use base64::engine::general_purpose::STANDARD;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub use acl::{AclLink, AclPolicy, AclRole, AclToken, NewAclToken};
+pub use enterprise::Namespace;
+
 use crate::http::{self, Endpoint, Error, Kind, Repeat, Request};
 
 /// A client of one Consul agent. Cheap to make and to clone; connects at its first request.
 #[derive(Debug, Clone)]
 pub struct Client {
     http: http::Client,
+    /// Where it is not the endpoint's.
+    namespace: Option<String>,
 }
 
 /// One key with its value.
@@ -163,6 +171,7 @@ impl Client {
     pub fn new(endpoint: Endpoint) -> Self {
         Self {
             http: http::Client::new(endpoint),
+            namespace: None,
         }
     }
 
@@ -368,7 +377,17 @@ impl Client {
     }
 
     fn at(&self, request: Request) -> Request {
-        request.query_some("dc", self.http.endpoint().datacenter.as_deref())
+        let endpoint = self.http.endpoint();
+        let namespace = self.namespace.as_ref().or(endpoint.namespace.as_ref());
+        self.in_partition(request)
+            .query_some("ns", namespace.map(String::as_str))
+    }
+
+    fn in_partition(&self, request: Request) -> Request {
+        let endpoint = self.http.endpoint();
+        request
+            .query_some("dc", endpoint.datacenter.as_deref())
+            .query_some("partition", endpoint.partition.as_deref())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Sends requests to one server.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -7,12 +8,13 @@ use std::time::{Duration, Instant};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, StatusCode};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tracing::debug;
 use url::{Host, Url};
 
 use super::error::kind_of;
-use super::{Endpoint, Error, Kind, Secret, SettingsError, Token};
+use super::{Endpoint, Error, Kind, Secret, Server, SettingsError, Token};
 
 /// How often a request is sent at most.
 const TRIES: u32 = 3;
@@ -68,6 +70,7 @@ pub struct Request {
     method: Method,
     path: String,
     query: Vec<(&'static str, String)>,
+    headers: Vec<(&'static str, String)>,
     body: Option<Vec<u8>>,
     wait: Duration,
     repeat: Repeat,
@@ -106,6 +109,7 @@ impl Request {
             method,
             path,
             query: Vec::new(),
+            headers: Vec::new(),
             body: None,
             wait: Duration::ZERO,
             repeat,
@@ -124,6 +128,14 @@ impl Request {
             Some(value) => self.query(name, value),
             None => self,
         }
+    }
+
+    /// Adds a header where there is a value.
+    pub fn header_some(mut self, name: &'static str, value: Option<&str>) -> Self {
+        if let Some(value) = value {
+            self.headers.push((name, value.to_owned()));
+        }
+        self
     }
 
     /// Says of a `PUT` or `POST` that it is a question: what was read before stays true.
@@ -313,6 +325,9 @@ impl Client {
             .http
             .request(request.method.clone(), url.clone())
             .timeout(timeout);
+        for (name, value) in &request.headers {
+            builder = builder.header(*name, value);
+        }
         if let Some(body) = &request.body {
             builder = builder
                 .header("content-type", "application/json")
@@ -347,7 +362,7 @@ impl Client {
             };
             return Ok((status.as_u16(), answer));
         }
-        let message = readable(&body, built.token.as_ref());
+        let message = readable(self.inner.endpoint.server, &body, built.token.as_ref());
         Err(Failure {
             status: Some(status.as_u16()),
             kind: refusal(status, message, retry_after),
@@ -382,6 +397,8 @@ struct Failure {
 fn may_repeat(kind: &Kind, repeat: Repeat) -> bool {
     match kind {
         Kind::Unreachable { .. } | Kind::RateLimited { .. } | Kind::NoLeader { .. } => true,
+        // What a server has not, it has not the second time either.
+        Kind::Server { status: 501, .. } => false,
         Kind::Interrupted { .. } | Kind::Server { .. } => repeat == Repeat::Always,
         _ => false,
     }
@@ -433,8 +450,12 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// A server's text, fit for a message: one line, not too long, without the token.
-fn readable(body: &[u8], token: Option<&Secret>) -> String {
-    let text = String::from_utf8_lossy(body);
+fn readable(server: Server, body: &[u8], token: Option<&Secret>) -> String {
+    let text = match server {
+        Server::Vault => vault_errors(body),
+        Server::Nomad | Server::Consul => None,
+    };
+    let text = text.map_or_else(|| String::from_utf8_lossy(body), Cow::Owned);
     // Redacted before it is cut, so that no half of a token is left at the end.
     let text = match token {
         Some(token) => token.redact(text.trim()),
@@ -444,6 +465,16 @@ fn readable(body: &[u8], token: Option<&Secret>) -> String {
         .map(|c| if c.is_control() { ' ' } else { c })
         .take(LONGEST_MESSAGE)
         .collect()
+}
+
+/// Vault's words out of its `{"errors": […]}`.
+fn vault_errors(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Errors {
+        errors: Vec<String>,
+    }
+    let Errors { errors } = serde_json::from_slice(body).ok()?;
+    Some(errors.join("; "))
 }
 
 /// The whole URL of a request.
@@ -487,6 +518,10 @@ fn build(endpoint: &Endpoint) -> Result<Built, SettingsError> {
         })?;
         value.set_sensitive(true);
         headers.insert(endpoint.server.token_header(), value);
+    }
+    if endpoint.server == Server::Vault {
+        // Vault's listener may ask for it, so that no browser can be made to send requests.
+        headers.insert("x-vault-request", HeaderValue::from_static("true"));
     }
     let mut builder = reqwest::Client::builder()
         .tls_backend_preconfigured(tls)

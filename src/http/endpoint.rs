@@ -1,8 +1,9 @@
 //! From settings and environment variables to an endpoint.
 //!
 //! What the user wrote wins over the environment, and the environment over the default. The
-//! variables are those of the official clients: `DefaultConfig` in `api/api.go` of Nomad, and
-//! `defaultConfig` and `NewClient` in `api/api.go` of Consul. An empty variable counts as not set.
+//! variables are those of the official clients: `DefaultConfig` in `api/api.go` of Nomad,
+//! `defaultConfig` and `NewClient` in `api/api.go` of Consul, and `ReadEnvironment` in
+//! `api/client.go` of Vault. An empty variable counts as not set.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -19,6 +20,8 @@ pub enum Server {
     Nomad,
     /// Consul's HTTP API, <https://developer.hashicorp.com/consul/api-docs>.
     Consul,
+    /// Vault's HTTP API, <https://developer.hashicorp.com/vault/api-docs>.
+    Vault,
 }
 
 impl Server {
@@ -27,6 +30,7 @@ impl Server {
         match self {
             Server::Nomad => "Nomad",
             Server::Consul => "Consul",
+            Server::Vault => "Vault",
         }
     }
 
@@ -35,6 +39,7 @@ impl Server {
         match self {
             Server::Nomad => "nomad",
             Server::Consul => "consul",
+            Server::Vault => "vault",
         }
     }
 
@@ -43,6 +48,7 @@ impl Server {
         match self {
             Server::Nomad => "x-nomad-token",
             Server::Consul => "x-consul-token",
+            Server::Vault => "x-vault-token",
         }
     }
 
@@ -51,6 +57,8 @@ impl Server {
         match self {
             Server::Nomad => "x-nomad-index",
             Server::Consul => "x-consul-index",
+            // No index that a query could wait for: it is not a number.
+            Server::Vault => "x-vault-index",
         }
     }
 
@@ -58,6 +66,7 @@ impl Server {
         match self {
             Server::Nomad => "http://127.0.0.1:4646",
             Server::Consul => "http://127.0.0.1:8500",
+            Server::Vault => "https://127.0.0.1:8200",
         }
     }
 
@@ -65,6 +74,7 @@ impl Server {
         match self {
             Server::Nomad => &NOMAD,
             Server::Consul => &CONSUL,
+            Server::Vault => &VAULT,
         }
     }
 
@@ -91,6 +101,7 @@ struct Variables {
     token_file: Option<&'static str>,
     region: Option<&'static str>,
     namespace: Option<&'static str>,
+    partition: Option<&'static str>,
     ca: &'static str,
     cert: &'static str,
     key: &'static str,
@@ -106,6 +117,7 @@ const NOMAD: Variables = Variables {
     token_file: None,
     region: Some("NOMAD_REGION"),
     namespace: Some("NOMAD_NAMESPACE"),
+    partition: None,
     ca: "NOMAD_CACERT",
     cert: "NOMAD_CLIENT_CERT",
     key: "NOMAD_CLIENT_KEY",
@@ -119,13 +131,29 @@ const CONSUL: Variables = Variables {
     token: "CONSUL_HTTP_TOKEN",
     token_file: Some("CONSUL_HTTP_TOKEN_FILE"),
     region: None,
-    namespace: None,
+    namespace: Some("CONSUL_NAMESPACE"),
+    partition: Some("CONSUL_PARTITION"),
     ca: "CONSUL_CACERT",
     cert: "CONSUL_CLIENT_CERT",
     key: "CONSUL_CLIENT_KEY",
     server_name: "CONSUL_TLS_SERVER_NAME",
     skip_verify: ("CONSUL_HTTP_SSL_VERIFY", false),
     ssl: Some("CONSUL_HTTP_SSL"),
+};
+
+const VAULT: Variables = Variables {
+    address: "VAULT_ADDR",
+    token: "VAULT_TOKEN",
+    token_file: None,
+    region: None,
+    namespace: Some("VAULT_NAMESPACE"),
+    partition: None,
+    ca: "VAULT_CACERT",
+    cert: "VAULT_CLIENT_CERT",
+    key: "VAULT_CLIENT_KEY",
+    server_name: "VAULT_TLS_SERVER_NAME",
+    skip_verify: ("VAULT_SKIP_VERIFY", true),
+    ssl: None,
 };
 
 /// What the user wrote in a server's block. `None` and the empty string both mean "not set".
@@ -137,8 +165,10 @@ pub struct Settings {
     pub token: Option<Secret>,
     /// Nomad region.
     pub region: Option<String>,
-    /// Nomad namespace.
+    /// Nomad namespace, or the one that all requests to Consul or Vault are about (Enterprise).
     pub namespace: Option<String>,
+    /// Consul admin partition (Enterprise).
+    pub partition: Option<String>,
     /// Consul datacenter.
     pub datacenter: Option<String>,
     /// File with the trusted CA certificates.
@@ -197,8 +227,10 @@ pub struct Endpoint {
     pub timeout: Duration,
     /// Nomad region, sent with every request; the agent's own when absent.
     pub region: Option<String>,
-    /// Nomad namespace the user chose.
+    /// Nomad namespace the user chose, or the one that all requests to Consul or Vault are about.
     pub namespace: Option<String>,
+    /// Consul admin partition, sent with every request; the agent's own when absent.
+    pub partition: Option<String>,
     /// Consul datacenter, sent with every request; the agent's own when absent.
     pub datacenter: Option<String>,
 }
@@ -284,6 +316,7 @@ impl Endpoint {
             timeout: timeout(filled(settings.timeout))?,
             region: filled(settings.region).or_else(|| optional(names.region)),
             namespace: filled(settings.namespace).or_else(|| optional(names.namespace)),
+            partition: filled(settings.partition).or_else(|| optional(names.partition)),
             datacenter: filled(settings.datacenter),
         })
     }
@@ -324,7 +357,9 @@ fn address(
     let complete = match (text.contains("://"), server) {
         (true, _) => text.clone(),
         (false, Server::Consul) => format!("{}://{text}", if ssl { "https" } else { "http" }),
-        (false, Server::Nomad) => return Err(wrong("has no http:// or https:// in front")),
+        (false, Server::Nomad | Server::Vault) => {
+            return Err(wrong("has no http:// or https:// in front"));
+        }
     };
     // The text is not shown before it is known to carry no password.
     let mut url = Url::parse(&complete).map_err(|error| wrong(&format!("is no URL ({error})")))?;
@@ -655,6 +690,54 @@ mod tests {
         )
         .unwrap();
         assert!(!endpoint.tls.skip_verify);
+    }
+
+    #[test]
+    fn vaults_variables() {
+        let vault = [
+            ("VAULT_ADDR", "https://v:1"),
+            ("VAULT_TOKEN", "t"),
+            ("VAULT_NAMESPACE", "n"),
+            ("VAULT_CACERT", "/ca"),
+            ("VAULT_CLIENT_CERT", "/cert"),
+            ("VAULT_CLIENT_KEY", "/key"),
+            ("VAULT_TLS_SERVER_NAME", "s"),
+            ("VAULT_SKIP_VERIFY", "1"),
+        ];
+        let file = |path: &str| Pem::File(path.into());
+        let endpoint = from(Server::Vault, Settings::default(), &vault).unwrap();
+        assert_eq!(endpoint.origin(), "https://v:1");
+        assert_eq!(endpoint.token, Some(Token::Text("t".into())));
+        assert_eq!(endpoint.namespace, text("n"));
+        let expected = Tls {
+            ca: Some(file("/ca")),
+            identity: Some((file("/cert"), file("/key"))),
+            server_name: text("s"),
+            skip_verify: true,
+        };
+        assert_eq!(endpoint.tls, expected);
+        let none = from(Server::Vault, Settings::default(), &[]).unwrap();
+        assert_eq!(none.origin(), "https://127.0.0.1:8200");
+    }
+
+    #[test]
+    fn namespaces_and_partitions_of_consul() {
+        let consul = [("CONSUL_NAMESPACE", "n"), ("CONSUL_PARTITION", "p")];
+        let endpoint = from(Server::Consul, Settings::default(), &consul).unwrap();
+        assert_eq!(
+            (endpoint.namespace, endpoint.partition),
+            (text("n"), text("p"))
+        );
+        let settings = Settings {
+            namespace: text("N"),
+            partition: text("P"),
+            ..Settings::default()
+        };
+        let endpoint = from(Server::Consul, settings, &consul).unwrap();
+        assert_eq!(
+            (endpoint.namespace, endpoint.partition),
+            (text("N"), text("P"))
+        );
     }
 
     #[test]

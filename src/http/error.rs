@@ -304,9 +304,9 @@ fn find_tls<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error
 
 fn tls_kind(error: &rustls::Error) -> Kind {
     use rustls::{AlertDescription as Alert, CertificateError as Certificate, Error as Tls};
-    const CA: &str = "Set `ca_file` or `ca_pem` to the CA that signed the server's certificate (environment variable NOMAD_CACERT or CONSUL_CACERT).";
-    const NAME: &str = "Use the name in the certificate as the address' host, or set `tls_server_name` (environment variable NOMAD_TLS_SERVER_NAME or CONSUL_TLS_SERVER_NAME).";
-    const CLIENT: &str = "The server asks for a client certificate it trusts: set `cert_file` and `key_file` (environment variables NOMAD_CLIENT_CERT and NOMAD_CLIENT_KEY, or CONSUL_CLIENT_CERT and CONSUL_CLIENT_KEY).";
+    const CA: &str = "Set `ca_file` or `ca_pem` to the CA that signed the server's certificate (environment variable NOMAD_CACERT, CONSUL_CACERT or VAULT_CACERT).";
+    const NAME: &str = "Use the name in the certificate as the address' host, or set `tls_server_name` (environment variable NOMAD_TLS_SERVER_NAME, CONSUL_TLS_SERVER_NAME or VAULT_TLS_SERVER_NAME).";
+    const CLIENT: &str = "The server asks for a client certificate it trusts: set `cert_file` and `key_file` (environment variables NOMAD_CLIENT_CERT and NOMAD_CLIENT_KEY, CONSUL_CLIENT_CERT and CONSUL_CLIENT_KEY, or VAULT_CLIENT_CERT and VAULT_CLIENT_KEY).";
     const PLAIN: &str = "The server does not speak TLS on this port. Write http:// in the address, or use the TLS port.";
     const TIME: &str = "Renew the server's certificate, and check this machine's clock.";
     const OTHER: &str = "Check the TLS configuration of both sides.";

@@ -1,7 +1,8 @@
-//! What the clients of Nomad and Consul share.
+//! What the clients of Nomad, Consul and Vault share.
 //!
-//! Both servers speak the same dialect of HTTP: JSON bodies, a token in a header of its own, plain
-//! text as the body of an error, an index header for blocking queries. So there is one client core:
+//! The servers speak the same dialect of HTTP: JSON bodies, a token in a header of its own, plain
+//! text as the body of an error (Vault: JSON), an index header for blocking queries (Vault: none). So
+//! there is one client core:
 //!
 //! - [`Settings`] (what the user wrote) and the ecosystem's environment variables become an
 //!   [`Endpoint`], a pure step that reads no file and opens no connection;
@@ -9,6 +10,7 @@
 //!   retries what can be retried without doing anything twice, counts and traces every request;
 //! - [`Error`] tells what went wrong and what to do about it, and never carries a token.
 
+mod acl;
 mod client;
 mod endpoint;
 mod error;
@@ -17,6 +19,7 @@ mod faults;
 mod secret;
 mod tls;
 
+pub use acl::Acl;
 pub use client::{Answer, Client, Repeat, Request};
 pub use endpoint::{Endpoint, Server, Settings, SettingsError, Token};
 pub use error::{Error, Kind};

@@ -466,7 +466,11 @@ pub struct Template {
 /// A task's access to Vault: by its workload identity, as Nomad's configuration has it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Vault {}
+pub struct Vault {
+    /// The role that the task logs in with, where it is not the one of Nomad's configuration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+}
 
 /// What a task may use.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]

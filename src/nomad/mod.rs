@@ -6,6 +6,7 @@
 //!
 //! Source: <https://developer.hashicorp.com/nomad/api-docs>, and Nomad's own Go client (`api/`).
 
+mod acl;
 mod ahead;
 mod client;
 mod deployments;
@@ -13,9 +14,12 @@ mod diagnosis;
 pub mod job;
 mod logs;
 mod model;
+mod nodes;
 mod objects;
+mod quota;
 pub mod watch;
 
+pub use acl::{AclPolicy, AclToken, NewAclToken, SelfToken};
 pub use client::{Change, Client, Enforce, LiveJob, Planned, Registered, Validated, Wait};
 pub use deployments::{GivenUp, JobVersion};
 pub use diagnosis::{Diagnosis, Placement, TaskEvent, TaskTrouble};
@@ -24,4 +28,6 @@ pub use model::{
     AllocDeployment, Allocation, AllocationMetric, Deployment, Evaluation, Group, JobStub,
     RawTaskEvent, TaskState,
 };
+pub use nodes::Node;
 pub use objects::{Deleted, META_PREFIX, META_SCOPE, Namespace, NodePool, Owner, owner};
+pub use quota::{Quota, QuotaLimit};

@@ -9,12 +9,13 @@
 //! | [`handshake`], [`tls`], [`listen`], [`plugin`], [`serve`](mod@serve) | how a host starts a plugin and speaks to it |
 //! | [`value`], [`path`], [`schema`], [`identity`], [`diagnostic`] | Terraform's vocabulary |
 //! | [`generate`] | a configuration from a state |
-//! | [`resource`], [`data_source`], [`function`], [`list_resource`], [`action`], [`service`] | what a provider implements, and the calls that reach it |
+//! | [`resource`], [`data_source`], [`ephemeral`], [`function`], [`list_resource`], [`action`], [`service`] | what a provider implements, and the calls that reach it |
 //! | [`log`] | logs in the form that Terraform understands |
 
 pub mod action;
 pub mod data_source;
 pub mod diagnostic;
+pub mod ephemeral;
 pub mod function;
 pub mod generate;
 pub mod handshake;

@@ -1,5 +1,5 @@
-//! What a provider implements. Its data sources, functions, lists and actions are in modules of their
-//! own.
+//! What a provider implements. Its data sources, ephemeral resources, functions, lists and actions are
+//! in modules of their own.
 //!
 //! The guarantees to keep are Terraform's own (its `docs/resource-instance-change-lifecycle.md`):
 //! a planned value that is known is the applied value, what the configuration sets is what the
@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::action::Action;
 use super::data_source::DataSource;
 use super::diagnostic::{Diagnostic, Diagnostics};
+use super::ephemeral::EphemeralResource;
 use super::function::Function;
 use super::identity::IdentitySchema;
 use super::list_resource::ListResource;
@@ -31,6 +32,11 @@ pub trait Provider: Send + Sync + 'static {
 
     /// The data sources, each with its full type name.
     fn data_sources(&self) -> Vec<(&'static str, Arc<dyn DataSource>)> {
+        Vec::new()
+    }
+
+    /// The ephemeral resources, each with its full type name.
+    fn ephemeral_resources(&self) -> Vec<(&'static str, Arc<dyn EphemeralResource>)> {
         Vec::new()
     }
 

@@ -1,4 +1,4 @@
-//! The provider block: where Nomad and Consul are, and how to speak to them.
+//! The provider block: where Nomad, Consul and Vault are, and how to speak to them.
 
 use std::collections::BTreeMap;
 
@@ -14,6 +14,15 @@ use crate::translate::Place;
 /// The first part of every key, unless the configuration says otherwise.
 const KEY_PREFIX: &str = "oam";
 
+/// Where `nomad setup vault` mounts the login of workload identities.
+const AUTH_PATH: &str = "jwt-nomad";
+
+/// Where Vault's dev mode and its guides mount the key-value store.
+const SECRETS_MOUNT: &str = "secret";
+
+/// The audience that Nomad's documentation has workload identities for Vault have.
+const AUDIENCE: &str = "vault.io";
+
 /// What the provider block means, together with the environment.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -21,6 +30,8 @@ pub struct Config {
     pub nomad: Endpoint,
     /// How to reach Consul.
     pub consul: Endpoint,
+    /// Where tenants' secrets are; without it nothing is made in Vault.
+    pub vault: Option<Vault>,
     /// The first part of every key in Consul.
     pub key_prefix: String,
     /// Further clusters by name.
@@ -31,6 +42,19 @@ pub struct Config {
     pub failure_logs: bool,
     /// How many revisions of each application are kept.
     pub revisions: u64,
+}
+
+/// The Vault that tenants' secrets are in.
+#[derive(Clone, Debug)]
+pub struct Vault {
+    /// How to reach it.
+    pub endpoint: Endpoint,
+    /// Where the JWT login of Nomad's tasks is mounted, below `auth/`.
+    pub auth_path: String,
+    /// Where the key-value store with the tenants' secrets is mounted.
+    pub secrets_mount: String,
+    /// The audience that the tasks' identities have.
+    pub audience: String,
 }
 
 /// Which servers, and where on them: one text for all of it.
@@ -56,7 +80,11 @@ impl Config {
             self.consul.datacenter,
             self.key_prefix
         );
-        let all = [nomad(&self.nomad), consul].into_iter().chain(clusters);
+        // The jobs of tenants say with which role they log in there.
+        let vault = format!("vault: {}", self.vault.is_some());
+        let all = [nomad(&self.nomad), consul, vault]
+            .into_iter()
+            .chain(clusters);
         Location(all.collect::<Vec<_>>().join("\n"))
     }
 }
@@ -153,6 +181,40 @@ const CONSUL: &[Row] = &[
         Kind::Number,
         "How many revisions of each application are kept, from 0 to 1000; `10` otherwise.",
     ),
+    (
+        "namespace",
+        Kind::Text,
+        "Consul Enterprise: namespace of the records. Environment: `CONSUL_NAMESPACE`.",
+    ),
+    (
+        "partition",
+        Kind::Text,
+        "Consul Enterprise: admin partition of everything; the agent's own otherwise. Environment: \
+         `CONSUL_PARTITION`.",
+    ),
+];
+
+const VAULT: &[Row] = &[
+    (
+        "namespace",
+        Kind::Text,
+        "Vault Enterprise: namespace in which everything is. Environment: `VAULT_NAMESPACE`.",
+    ),
+    (
+        "auth_path",
+        Kind::Text,
+        "Where the JWT login of Nomad's tasks is mounted, without `auth/`; `jwt-nomad` otherwise.",
+    ),
+    (
+        "secrets_mount",
+        Kind::Text,
+        "Where the key-value store with the tenants' secrets is mounted; `secret` otherwise.",
+    ),
+    (
+        "audience",
+        Kind::Text,
+        "The audience of the identities that Nomad gives tasks for Vault; `vault.io` otherwise.",
+    ),
 ];
 
 const CLUSTER: &[Row] = &[(
@@ -182,23 +244,35 @@ fn common(server: Server) -> Vec<(&'static str, Kind, String)> {
             "`CONSUL_TLS_SERVER_NAME`",
             "`CONSUL_HTTP_SSL_VERIFY`",
         ],
+        Server::Vault => [
+            "`VAULT_ADDR`",
+            "`VAULT_TOKEN`",
+            "`VAULT_CACERT`",
+            "`VAULT_CLIENT_CERT`",
+            "`VAULT_CLIENT_KEY`",
+            "`VAULT_TLS_SERVER_NAME`",
+            "`VAULT_SKIP_VERIFY`",
+        ],
     };
-    let port = match server {
-        Server::Nomad => 4646,
-        Server::Consul => 8500,
+    let default = match server {
+        Server::Nomad => "http://127.0.0.1:4646",
+        Server::Consul => "http://127.0.0.1:8500",
+        Server::Vault => "https://127.0.0.1:8200",
+    };
+    let token_doc = match server {
+        Server::Nomad | Server::Consul => "ACL token",
+        Server::Vault => "Token",
     };
     vec![
         (
             "address",
             Kind::Text,
-            format!(
-                "URL of the HTTP API; `http://127.0.0.1:{port}` otherwise. Environment: {address}."
-            ),
+            format!("URL of the HTTP API; `{default}` otherwise. Environment: {address}."),
         ),
         (
             "token",
             Kind::Secret,
-            format!("ACL token. Environment: {token}."),
+            format!("{token_doc}. Environment: {token}."),
         ),
         (
             "ca_file",
@@ -282,6 +356,12 @@ pub fn schema() -> Schema {
             blocks: vec![
                 block(Server::Nomad, NOMAD, "The Nomad that runs the jobs."),
                 block(Server::Consul, CONSUL, "The Consul that keeps the records."),
+                block(
+                    Server::Vault,
+                    VAULT,
+                    "The Vault with the tenants' secrets. Without this block nothing is made in Vault; an \
+                     empty one takes everything from the environment.",
+                ),
                 cluster_block(),
             ],
             description: "Runs Open Application Model applications on Nomad.".to_owned(),
@@ -353,6 +433,7 @@ pub fn read(
         endpoint(server, config.get(server.block()), &path, env)
     };
     let (nomad, consul) = (block(Server::Nomad), block(Server::Consul));
+    let vault = vault(config.get(Server::Vault.block()), env);
     let key_prefix = key_prefix(config);
     let dry_run = DryRun::read(config.get("nomad"));
     let revisions = revisions(config.get("consul"));
@@ -364,8 +445,8 @@ pub fn read(
             Err(error) => errors.push(error),
         }
     }
-    match (nomad, consul, key_prefix, dry_run, revisions) {
-        (Ok(nomad), Ok(consul), Ok(key_prefix), Ok(dry_run), Ok(revisions))
+    match (nomad, consul, vault, key_prefix, dry_run, revisions) {
+        (Ok(nomad), Ok(consul), Ok(vault), Ok(key_prefix), Ok(dry_run), Ok(revisions))
             if errors.is_empty() =>
         {
             if !config.is_wholly_known() {
@@ -374,6 +455,7 @@ pub fn read(
             Ok(Some(Config {
                 nomad,
                 consul,
+                vault,
                 key_prefix,
                 clusters,
                 dry_run,
@@ -385,11 +467,12 @@ pub fn read(
                 revisions,
             }))
         }
-        (nomad, consul, key_prefix, dry_run, revisions) => {
+        (nomad, consul, vault, key_prefix, dry_run, revisions) => {
             errors.extend(
                 [
                     nomad.err(),
                     consul.err(),
+                    vault.err(),
                     key_prefix.err(),
                     dry_run.err(),
                     revisions.err(),
@@ -400,6 +483,38 @@ pub fn read(
             Err(errors)
         }
     }
+}
+
+/// The Vault, where the provider block has one.
+fn vault(block: &Value, env: &dyn Fn(&str) -> Option<String>) -> Result<Option<Vault>, Diagnostic> {
+    if matches!(block, Value::Null) {
+        return Ok(None);
+    }
+    let path = AttributePath::new(Server::Vault.block());
+    let mount = |name: &str, default: &str| {
+        let mount = match block.get(name) {
+            Value::String(mount) if !mount.is_empty() => mount.trim_matches('/'),
+            _ => default,
+        };
+        match is_path(mount) {
+            true => Ok(mount.to_owned()),
+            false => Err(Diagnostic::error(
+                "Unusable mount",
+                "A mount has one or more parts separated by single slashes, such as `secret` or \
+                 `team/secret`, and none of them is `.` or `..`.",
+            )
+            .at(path.clone().attribute(name))),
+        }
+    };
+    Ok(Some(Vault {
+        endpoint: endpoint(Server::Vault, block, &path, env)?,
+        auth_path: mount("auth_path", AUTH_PATH)?,
+        secrets_mount: mount("secrets_mount", SECRETS_MOUNT)?,
+        audience: match block.get("audience") {
+            Value::String(audience) if !audience.is_empty() => audience.clone(),
+            _ => AUDIENCE.to_owned(),
+        },
+    }))
 }
 
 /// A further cluster. The environment is about the provider's own servers.
@@ -444,6 +559,7 @@ fn endpoint(
         token: text("token").map(Secret::from),
         region: text("region"),
         namespace: text("namespace"),
+        partition: text("partition"),
         datacenter: text("datacenter"),
         ca_file: text("ca_file"),
         ca_pem: text("ca_pem"),
@@ -494,12 +610,7 @@ fn key_prefix(config: &Value) -> Result<String, Diagnostic> {
         Value::String(prefix) => prefix.trim_matches('/'),
         _ => KEY_PREFIX,
     };
-    let bad = prefix.is_empty()
-        || prefix
-            .split('/')
-            .any(|part| part.is_empty() || part == "." || part == "..")
-        || prefix.chars().any(char::is_control);
-    if bad {
+    if !is_path(prefix) {
         let path = AttributePath::new("consul").attribute("key_prefix");
         return Err(Diagnostic::error(
             "Unusable key prefix",
@@ -509,4 +620,64 @@ fn key_prefix(config: &Value) -> Result<String, Diagnostic> {
         .at(path));
     }
     Ok(prefix.to_owned())
+}
+
+/// Whether a text is one or more parts between single slashes, none of which goes up or stays.
+fn is_path(text: &str) -> bool {
+    text.split('/')
+        .all(|part| !part.is_empty() && part != "." && part != "..")
+        && !text.chars().any(char::is_control)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+
+    fn read_vault(block: Value) -> Result<Option<Vault>, Diagnostics> {
+        let none = || Value::Null;
+        let config = Value::from([("nomad", none()), ("consul", none()), ("vault", block)]);
+        let env = |name: &str| (name == "VAULT_ADDR").then(|| "https://vault:1".to_owned());
+        read(&config, &env).map(|config| config.expect("all is known").vault)
+    }
+
+    #[test]
+    fn vault_is_there_where_its_block_is() {
+        assert!(read_vault(Value::Null).unwrap().is_none());
+        let unset = || Value::Null;
+        let empty = Value::from([("address", unset()), ("auth_path", unset())]);
+        let vault = read_vault(empty).unwrap().unwrap();
+        assert_eq!(vault.endpoint.origin(), "https://vault:1");
+        assert_eq!(
+            [vault.auth_path, vault.secrets_mount, vault.audience],
+            ["jwt-nomad", "secret", "vault.io"]
+        );
+        let block = Value::from([
+            ("address", "http://v:8200".into()),
+            ("auth_path", "/team/jwt/".into()),
+            ("secrets_mount", "team/kv/".into()),
+            ("audience", "us".into()),
+            ("namespace", "platform".into()),
+        ]);
+        let vault = read_vault(block).unwrap().unwrap();
+        assert_eq!(vault.endpoint.origin(), "http://v:8200");
+        assert_eq!(vault.endpoint.namespace.as_deref(), Some("platform"));
+        assert_eq!(
+            [vault.auth_path, vault.secrets_mount, vault.audience],
+            ["team/jwt", "team/kv", "us"]
+        );
+    }
+
+    #[test]
+    fn vault_mounts_that_cannot_be_are_refused() {
+        for name in ["auth_path", "secrets_mount"] {
+            for mount in ["/", "a//b", "../sys", "a/./b", "a/..", "a\nb"] {
+                let block = Value::from([(name, mount.into())]);
+                let errors = read_vault(block).unwrap_err();
+                assert_eq!(errors.len(), 1, "{name} {mount:?}");
+                assert_eq!(errors[0].summary, "Unusable mount");
+            }
+        }
+    }
 }

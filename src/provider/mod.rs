@@ -1,4 +1,5 @@
-//! What Terraform sees: the provider block, the resources, data sources and functions, one module each.
+//! What Terraform sees: the provider block, the resources, data sources, ephemeral resources and functions,
+//! one module each.
 //!
 //! This is the only layer that knows both Terraform and everything below it. It turns values into
 //! the model ([`convert`]), asks the pure translator what should be, asks Nomad and the store what
@@ -9,9 +10,13 @@ pub mod application;
 pub mod config;
 pub mod convert;
 pub mod data;
+pub mod ephemeral;
 pub mod functions;
 pub mod planned;
+pub mod quota;
 pub mod scope;
+pub mod tenancy;
+pub mod tenant;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
@@ -23,6 +28,7 @@ use crate::http::Endpoint;
 use crate::protocol::action::Action;
 use crate::protocol::data_source::DataSource;
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
+use crate::protocol::ephemeral::EphemeralResource;
 use crate::protocol::function::Function;
 use crate::protocol::list_resource::ListResource;
 use crate::protocol::path::AttributePath;
@@ -31,12 +37,13 @@ use crate::protocol::schema::Schema;
 use crate::protocol::value::Value;
 use crate::store::Store;
 use crate::translate::Place;
-use crate::{consul, nomad};
+use crate::{consul, nomad, vault};
 use config::{DryRun, Location};
-use planned::{Planned, PlannedScopes};
+use planned::{Planned, PlannedScopes, PlannedTenant, PlannedTenants};
 use scope::ScopeResource;
 use scope::data_source::ScopeDataSource;
 use scope::kind::Kind;
+use tenant::TenantResource;
 
 /// The provider's source, as a configuration names it: in whatever registry is the host's own.
 pub const SOURCE: &str = "oam/oam";
@@ -54,6 +61,7 @@ pub struct OamProvider {
 pub struct Servers {
     state: RwLock<State>,
     planned: PlannedScopes,
+    planned_tenants: PlannedTenants,
 }
 
 #[derive(Clone, Default)]
@@ -70,6 +78,8 @@ enum State {
 pub struct Clients {
     /// Runs the jobs.
     pub nomad: nomad::Client,
+    /// Has the tenants' secrets; without it nothing is made in Vault.
+    pub vault: Option<Vault>,
     /// Keeps the records.
     pub store: Store,
     /// Where the jobs of applications without a tenant go.
@@ -86,6 +96,18 @@ pub struct Clients {
     pub location: Location,
     /// How many refreshes have asked whether anything has changed.
     pub asked: AtomicU64,
+}
+
+/// The Vault that tenants' secrets are in.
+pub struct Vault {
+    /// Speaks to it.
+    pub client: vault::Client,
+    /// Where the JWT login of Nomad's tasks is mounted, below `auth/`.
+    pub auth_path: String,
+    /// Where the key-value store with the tenants' secrets is mounted.
+    pub secrets_mount: String,
+    /// The audience that the tasks' identities have.
+    pub audience: String,
 }
 
 /// A further Nomad that components may name.
@@ -155,9 +177,20 @@ impl Servers {
         self.planned.set(id, planned);
     }
 
+    /// What the plan that is being made does to tenants.
+    pub fn planned_tenants(&self) -> &PlannedTenants {
+        &self.planned_tenants
+    }
+
+    /// Notes what the plan that is being made does to a tenant.
+    pub fn plan_tenant(&self, name: &str, planned: PlannedTenant) {
+        self.planned_tenants.set(name, planned);
+    }
+
     fn set(&self, state: State) {
         // Whatever was planned before belongs to another run.
         self.planned.clear();
+        self.planned_tenants.clear();
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
     }
 }
@@ -186,6 +219,8 @@ impl resource::Provider for OamProvider {
             let scope = ScopeResource::new(kind, Arc::clone(&self.servers));
             all.push((kind.type_name(), Arc::new(scope)));
         }
+        let tenant = TenantResource::new(Arc::clone(&self.servers));
+        all.push(("oam_tenant", Arc::new(tenant)));
         all
     }
 
@@ -196,6 +231,10 @@ impl resource::Provider for OamProvider {
             (kind.type_name(), scope)
         });
         data::all(&self.servers).into_iter().chain(scopes).collect()
+    }
+
+    fn ephemeral_resources(&self) -> Vec<(&'static str, Arc<dyn EphemeralResource>)> {
+        ephemeral::all(&self.servers)
     }
 
     fn functions(&self) -> Vec<(&'static str, Arc<dyn Function>)> {
@@ -230,8 +269,11 @@ impl resource::Provider for OamProvider {
         let namespace = config.nomad.namespace.clone();
         let region = config.nomad.region.clone();
         let consul = consul::Client::new(config.consul);
+        let places = config.clusters.iter();
+        let places = places.map(|(name, cluster)| (name.clone(), cluster.place.clone()));
+        let measure = quota::measure(places.collect());
         let store = match Store::new(consul, &config.key_prefix) {
-            Ok(store) => store.with_revisions(config.revisions),
+            Ok(store) => store.with_revisions(config.revisions).with_measure(measure),
             Err(error) => {
                 let path = AttributePath::new("consul").attribute(error.field);
                 return vec![Diagnostic::error(error.summary, error.detail).at(path)];
@@ -250,6 +292,12 @@ impl resource::Provider for OamProvider {
         let clusters = clusters.collect();
         self.servers.set(State::Ready(Arc::new(Clients {
             nomad: home,
+            vault: config.vault.map(|vault| Vault {
+                client: vault::Client::new(vault.endpoint),
+                auth_path: vault.auth_path,
+                secrets_mount: vault.secrets_mount,
+                audience: vault.audience,
+            }),
             store,
             namespace: namespace.unwrap_or_else(|| "default".to_owned()),
             region,

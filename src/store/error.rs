@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use super::{ApplicationKey, Operation, Phase, ScopeKey};
+use super::{ApplicationKey, Operation, Phase, ScopeKey, TenantKey};
 use crate::http;
+use crate::tenants::{Overrun, Taken};
 
 /// Whose record it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,14 +13,17 @@ pub enum Key {
     Application(ApplicationKey),
     /// A scope's.
     Scope(ScopeKey),
+    /// A tenant's.
+    Tenant(TenantKey),
 }
 
 impl Key {
-    /// `application` or `scope`.
+    /// `application`, `scope` or `tenant`.
     pub fn noun(&self) -> &'static str {
         match self {
             Key::Application(_) => "application",
             Key::Scope(_) => "scope",
+            Key::Tenant(_) => "tenant",
         }
     }
 }
@@ -30,6 +34,7 @@ impl fmt::Display for Key {
         match self {
             Key::Application(key) => key.fmt(f),
             Key::Scope(key) => key.fmt(f),
+            Key::Tenant(key) => key.fmt(f),
         }
     }
 }
@@ -134,6 +139,90 @@ pub enum StoreError {
         /// Why.
         reason: String,
     },
+    /// The application's tenant had a record, and has none now.
+    TenantGone {
+        /// Which application.
+        key: ApplicationKey,
+    },
+    /// The application's tenant is not the one that was planned with, or not settled.
+    TenantChanged {
+        /// Which application.
+        key: ApplicationKey,
+        /// What happens to the tenant.
+        phase: Phase,
+    },
+    /// The application's tenant is not active.
+    TenantInactive {
+        /// Which application.
+        key: ApplicationKey,
+    },
+    /// The tenant has applications, so it is not removed.
+    TenantInUse {
+        /// Which tenant.
+        tenant: TenantKey,
+        /// Its applications.
+        applications: Vec<ApplicationKey>,
+    },
+    /// Another tenant has the domain, or one above or below it.
+    DomainTaken {
+        /// Which tenant was to have it.
+        tenant: TenantKey,
+        /// The domain.
+        domain: String,
+        /// What another has.
+        by: Taken,
+    },
+    /// A host that the application asks for is in another tenant's domain.
+    HostTaken {
+        /// Which application.
+        key: ApplicationKey,
+        /// The host.
+        host: String,
+        /// Whose domain it is in.
+        tenant: TenantKey,
+    },
+    /// Applications of others have hosts in the domain, so the tenant does not get it.
+    DomainInUse {
+        /// Which tenant was to have it.
+        tenant: TenantKey,
+        /// The domain.
+        domain: String,
+        /// The applications.
+        applications: Vec<ApplicationKey>,
+    },
+    /// Another tenant has the same name, but for upper and lower case.
+    NameTaken {
+        /// Which tenant was to be made.
+        tenant: TenantKey,
+        /// The other.
+        other: TenantKey,
+    },
+    /// The domains of all tenants are not what this provider writes.
+    BadDomains {
+        /// The key in Consul.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The quotas of the application's tenant leave no room for it.
+    Quota {
+        /// Which application.
+        key: ApplicationKey,
+        /// Which quotas.
+        overruns: Vec<Overrun>,
+    },
+    /// What the tenant's applications have of its quotas was written by a newer provider.
+    NewerLedger {
+        /// The key in Consul.
+        path: String,
+        /// The ledger's format.
+        format: u64,
+    },
+    /// So many operations change what this one changes, too, that its turn has not come.
+    Contended {
+        /// Whose operation it is.
+        key: Key,
+    },
     /// A request to Consul failed.
     Consul(Box<http::Error>),
 }
@@ -174,6 +263,46 @@ impl StoreError {
             StoreError::UseUnknown { scope, .. } => {
                 format!("It cannot be told whether the scope {scope} is in use")
             }
+            StoreError::TenantGone { key } => {
+                format!("The tenant {} of {key} is no more", key.tenant())
+            }
+            StoreError::TenantChanged {
+                key,
+                phase: Phase::Settled,
+            } => format!("The tenant {} of {key} has changed", key.tenant()),
+            StoreError::TenantChanged { key, phase } => {
+                format!("The tenant {} of {key} is {phase}", key.tenant())
+            }
+            StoreError::TenantInactive { key } => {
+                format!("The tenant {} of {key} is not active", key.tenant())
+            }
+            StoreError::TenantInUse { tenant, .. } => {
+                format!("The tenant {tenant} has applications")
+            }
+            StoreError::DomainTaken { domain, by, .. } => {
+                format!("The domain {domain} is the tenant {}'s", by.tenant)
+            }
+            StoreError::HostTaken { host, tenant, .. } => {
+                format!("The host {host} is the tenant {tenant}'s")
+            }
+            StoreError::DomainInUse { domain, .. } => {
+                format!("Others have hosts in the domain {domain}")
+            }
+            StoreError::NameTaken { tenant, other } => {
+                format!("The name {tenant} is too much like that of the tenant {other}")
+            }
+            StoreError::BadDomains { .. } => "The domains of the tenants cannot be read".to_owned(),
+            StoreError::Quota { key, overruns } => match overruns.as_slice() {
+                [overrun] => overrun.summary(key.tenant()),
+                _ => format!(
+                    "The tenant {} would have more than its quotas",
+                    key.tenant()
+                ),
+            },
+            StoreError::NewerLedger { .. } => {
+                "The usage of the tenant was written by a newer provider".to_owned()
+            }
+            StoreError::Contended { key } => format!("Too many operations at once beside {key}"),
             StoreError::Consul(error) => error.summary(),
         }
     }
@@ -201,7 +330,7 @@ impl StoreError {
                 "Its record says that it is {phase}. Nothing was changed. If it shall be managed here, import it: terraform import ADDRESS {key}. If not, choose another name{}. If this was to replace it, take `create_before_destroy` out of its `lifecycle`: it cannot be there twice.",
                 match key {
                     Key::Application(_) => " or tenant",
-                    Key::Scope(_) => "",
+                    Key::Scope(_) | Key::Tenant(_) => "",
                 }
             ),
             StoreError::Corrupt { key, path, reason } => format!(
@@ -209,6 +338,7 @@ impl StoreError {
                 match key {
                     Key::Application(_) => "the application's jobs",
                     Key::Scope(_) => "what the scope stands for in Nomad",
+                    Key::Tenant(_) => "what was made for the tenant",
                 }
             ),
             StoreError::Newer { path, format, .. } => format!(
@@ -222,6 +352,7 @@ impl StoreError {
                     Key::Application(_) =>
                         "Split the application, or move long texts out of its environment variables.",
                     Key::Scope(_) => "Shorten the scope's properties.",
+                    Key::Tenant(_) => "This is a defect of the provider.",
                 }
             ),
             StoreError::Lost { key } => format!(
@@ -229,6 +360,7 @@ impl StoreError {
                 match key {
                     Key::Application(_) => "jobs may have been registered by both",
                     Key::Scope(_) => "both may have been at what the scope stands for in Nomad",
+                    Key::Tenant(_) => "both may have been at what is made for the tenant",
                 }
             ),
             StoreError::ScopeGone { scope, .. } => format!(
@@ -264,6 +396,54 @@ impl StoreError {
                 "The record of the application {application} cannot be understood: {}. Nothing was removed.",
                 reason.trim_end_matches('.')
             ),
+            StoreError::TenantGone { .. } => "It had a record in Consul when it was read, and has none now: somebody has destroyed it. Nothing was changed. Run the plan again.".to_owned(),
+            StoreError::TenantChanged {
+                phase: Phase::Settled,
+                ..
+            } => "Nothing was changed. Run the plan again, look at what changed, and apply that.".to_owned(),
+            StoreError::TenantChanged {
+                phase: Phase::Applying,
+                ..
+            } => "An apply changes it, or one that changed it did not end well. Nothing was changed. Apply the tenant, and then the application again.".to_owned(),
+            StoreError::TenantChanged {
+                phase: Phase::Destroying,
+                ..
+            } => "Nothing was changed. Choose another tenant, or create it again and then apply the application.".to_owned(),
+            StoreError::TenantInactive { .. } => "What runs goes on, and nothing new begins. Nothing was changed. Set `active = true` in the tenant and apply it, and then the application again.".to_owned(),
+            StoreError::TenantInUse { applications, .. } => {
+                let names: Vec<_> = applications.iter().map(ToString::to_string).collect();
+                format!(
+                    "It has {}. Nothing was changed. Destroy them, and try again.",
+                    names.join(", ")
+                )
+            }
+            StoreError::HostTaken { .. } => "It is in the domain of that tenant, which only its applications may use. Nothing was changed. Choose another host.".to_owned(),
+            StoreError::DomainInUse { tenant, applications, .. } => {
+                let names: Vec<_> = applications.iter().map(ToString::to_string).collect();
+                format!(
+                    "These are not the tenant's: {}. The tenant {tenant} was not changed. Give them other hosts first, or choose another domain.",
+                    names.join(", ")
+                )
+            }
+            StoreError::DomainTaken { tenant, by, .. } => format!(
+                "That tenant has {}, and of two tenants neither may have the other's domain or one above or below it. The tenant {tenant} was not changed. Choose another domain, or change that of the tenant {} first.",
+                by.domain, by.tenant
+            ),
+            StoreError::NameTaken { other, .. } => format!(
+                "Vault and Consul do not tell upper case from lower in names, so what is made for the two there would be the same. Nothing was made. Choose another name, or destroy the tenant {other} first."
+            ),
+            StoreError::BadDomains { path, reason } => format!(
+                "The Consul key {path}: {reason}. It has the domain of each tenant, as a JSON object. Nothing was changed. Restore the key from a backup (consul snapshot)."
+            ),
+            StoreError::Quota { overruns, .. } => {
+                let details: Vec<_> = overruns.iter().map(Overrun::detail).collect();
+                format!("{} Nothing was changed.", details.join(" "))
+            }
+            StoreError::NewerLedger { path, format } => format!(
+                "The Consul key {path} has format {format}, and this provider knows formats up to {}. Nothing was changed. Use the provider's version that wrote it, or a newer one.",
+                crate::tenants::LEDGER_FORMAT
+            ),
+            StoreError::Contended { .. } => "Others change the same record of the tenant all the time, and were always quicker. Nothing was changed. Apply again, or with less at once (`-parallelism`).".to_owned(),
             StoreError::Consul(error) => error.detail(),
         }
     }

@@ -3,7 +3,9 @@
 //! There is one key per application, `<prefix>/applications/<tenant>/<name>`, whose value is a
 //! [`Record`]. It is the only state there is beside Nomad's jobs and Terraform's own, but for the
 //! scopes: `<prefix>/scopes/<kind>/<name>` holds a [`ScopeRecord`], which is worked on in the same
-//! manner. How the two are kept together is told in `scopes.rs`.
+//! manner. How the two are kept together is told in `scopes.rs`. `<prefix>/tenants/<name>` holds a
+//! [`TenantRecord`], and `<prefix>/domains` the domains of all tenants: see `tenants.rs`.
+//! `<prefix>/usage/<tenant>` adds up what the tenant's applications have of its quotas: see `usage.rs`.
 //!
 //! What each apply made of an application is kept for a while below `<prefix>/revisions/`: see
 //! `revisions.rs`.
@@ -39,6 +41,7 @@
 //! | after the intent of an update | record with the new document, applying; old jobs | refresh shows the jobs' drift from the document; apply begins from that record |
 //! | after job N of several | record as above; N jobs are new | the same; jobs that are as they should be are not touched |
 //! | before step 3 | record as above; all jobs new | the same, and the apply only settles |
+//! | after step 3 of a creation, before Terraform knows | record, settled, with a mark | Terraform creates again: `begin` adopts the record, see `unseen.rs` |
 //! | during a destroy | record, destroying; some jobs gone | the resource is still in Terraform's state; destroy again purges the rest and deletes the record |
 //!
 //! In each row an apply that comes before the dead process's lock has expired waits for that.
@@ -55,30 +58,41 @@
 mod ahead;
 mod error;
 mod form;
+mod guards;
+mod hosts;
 mod lock;
 mod record;
 mod revisions;
 mod scope;
 mod scopes;
 mod session;
+mod tenant;
+mod tenants;
+mod unseen;
+mod usage;
 mod version;
 
 pub use error::{Key, StoreError};
 pub use form::{FORMAT, Operation, Phase, Stored};
+pub use guards::{SeenTenant, Uses};
 pub use lock::Held;
 pub use record::{ApplicationKey, DEFAULT_TENANT, JobRecord, Record};
 pub use revisions::{KEPT, MOST_KEPT, Revision};
 pub use scope::{ScopeKey, ScopeKind, ScopeRecord};
 pub use scopes::{MOST_SCOPES, Removal};
+pub use tenant::{TenantKey, TenantRecord};
+pub use tenants::TenantRemoval;
+pub use usage::Measure;
 pub use version::{Digest, Version};
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use self::ahead::Versions;
 use self::form::{Recorded, stored};
-use self::scopes::Guards;
+use self::guards::Guards;
 use self::session::Sessions;
 use crate::ahead::Ahead;
 use crate::consul::{self, Entry, Op};
@@ -110,6 +124,7 @@ pub struct Store {
     inner: Arc<Inner>,
     lock_wait: Duration,
     revisions: u64,
+    measure: Option<Measure>,
 }
 
 #[derive(Debug)]
@@ -120,6 +135,8 @@ struct Inner {
     operations: AtomicU64,
     ahead: Ahead<Versions>,
     scopes_ahead: ahead::Scopes,
+    /// Keys that tell of creations which Terraform may not know yet, and the session that holds each.
+    marks: Mutex<BTreeMap<String, String>>,
 }
 
 impl Store {
@@ -151,11 +168,13 @@ impl Store {
             operations: AtomicU64::new(0),
             ahead: Ahead::default(),
             scopes_ahead: ahead::Scopes::default(),
+            marks: Mutex::default(),
         };
         Ok(Self {
             inner: Arc::new(inner),
             lock_wait: LOCK_WAIT,
             revisions: revisions::KEPT,
+            measure: None,
         })
     }
 
@@ -237,8 +256,8 @@ impl Store {
     }
 
     /// Writes the intent and takes the lock, if the record is what `expect` says and the scopes that
-    /// the application uses are as they were read. Waits while another operation holds it. The
-    /// record's `format`, `leaving` and `operation` are filled in here.
+    /// the application uses are as they were read, and its tenant, unless nobody manages it, is settled
+    /// and active. Waits while another operation holds it. The record's `format`, `leaving` and `operation` are filled in here.
     ///
     /// The scopes are those in the record's document, unless it is being destroyed, and those in
     /// `scopes`, whose version must be the one given.
@@ -253,7 +272,25 @@ impl Store {
         record: Record,
         scopes: &[(ScopeKey, Version)],
     ) -> Result<Held, StoreError> {
-        let guards = Guards::of(key, &record, scopes)?;
+        let uses = Uses {
+            scopes: scopes.to_vec(),
+            ..Uses::default()
+        };
+        self.begin_using(key, expect, record, &uses).await
+    }
+
+    /// As [`Store::begin`], with the tenant as it was read.
+    ///
+    /// # Errors
+    /// As of [`Store::begin`].
+    pub async fn begin_using(
+        &self,
+        key: &ApplicationKey,
+        expect: Expect,
+        record: Record,
+        uses: &Uses,
+    ) -> Result<Held, StoreError> {
+        let guards = Guards::of(key, &record, uses)?;
         let phase = record.phase;
         self.lock(key, expect, record.stamped(phase, None), Some(&guards))
             .await
@@ -298,8 +335,10 @@ impl Store {
         self.delete_beside(&held, &beside).await
     }
 
-    /// Ends the Consul session, if there is one. Locks still held are given back by that.
+    /// Ends the Consul session, if there is one. Locks still held are given back by that. To be called when
+    /// whoever asked for the operations has their results: creations count as known from here on.
     pub async fn close(&self) {
+        self.take_marks_away().await;
         self.inner.sessions.close(&self.inner.consul).await;
     }
 }

@@ -59,9 +59,10 @@ use futures_util::future::try_join_all;
 use tracing::warn;
 
 use super::form::{Recorded, stored};
+use super::guards::Guard;
 use super::{
-    ApplicationKey, Expect, Held, Phase, Record, ScopeKey, ScopeKind, ScopeRecord, Store,
-    StoreError, Stored, Version,
+    ApplicationKey, Expect, Held, Phase, ScopeKey, ScopeKind, ScopeRecord, Store, StoreError,
+    Stored, Version,
 };
 
 /// Most scopes of one application, the ones being left not counted. Each takes an operation of the
@@ -89,46 +90,6 @@ impl Removal {
     /// Whether the lock is known to be lost: look before the Nomad object is deleted, and stop then.
     pub fn is_lost(&self) -> bool {
         self.0.is_lost()
-    }
-}
-
-/// The scopes that must be there, settled, for an application to begin, each with the version it
-/// must have where one is given.
-#[derive(Debug)]
-pub(super) struct Guards {
-    key: ApplicationKey,
-    scopes: BTreeMap<ScopeKey, Option<Version>>,
-}
-
-impl Guards {
-    /// Those that the record's document names, and those that were read.
-    pub(super) fn of(
-        key: &ApplicationKey,
-        record: &Record,
-        read: &[(ScopeKey, Version)],
-    ) -> Result<Self, StoreError> {
-        let mut scopes = BTreeMap::new();
-        // What is destroyed begins to use nothing.
-        if record.phase != Phase::Destroying {
-            let named = super::scope::of_document(&record.document);
-            let named = named.map_err(|reason| StoreError::BadScopes {
-                key: key.clone(),
-                reason,
-            })?;
-            scopes.extend(named.into_iter().map(|scope| (scope, None)));
-        }
-        let read = read.iter().cloned();
-        scopes.extend(read.map(|(scope, version)| (scope, Some(version))));
-        if scopes.len() > MOST_SCOPES {
-            return Err(StoreError::TooManyScopes {
-                key: key.clone(),
-                count: scopes.len(),
-            });
-        }
-        Ok(Self {
-            key: key.clone(),
-            scopes,
-        })
     }
 }
 
@@ -293,9 +254,12 @@ impl Store {
         Ok(users)
     }
 
-    /// Reads the scopes. Gives the key in Consul and the index of each, to check.
-    pub(super) async fn guarded(&self, guards: &Guards) -> Result<Vec<(String, u64)>, StoreError> {
-        let Guards { key, scopes } = guards;
+    /// Reads the scopes that an application uses. Each must be settled, and in the version given.
+    pub(super) async fn guarded_scopes(
+        &self,
+        key: &ApplicationKey,
+        scopes: &BTreeMap<ScopeKey, Option<Version>>,
+    ) -> Result<Vec<Guard>, StoreError> {
         let reads = scopes.iter().map(async |(scope, seen)| {
             let Some(found) = self.read_scope(scope).await? else {
                 return Err(StoreError::ScopeGone {
@@ -312,7 +276,10 @@ impl Store {
                     phase,
                 });
             }
-            Ok((self.scope_path(scope), found.version.index))
+            Ok(Guard::Same {
+                key: self.scope_path(scope),
+                index: found.version.index,
+            })
         });
         try_join_all(reads).await
     }

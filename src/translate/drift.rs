@@ -53,13 +53,24 @@ pub fn compare(translation: &Translation, live: &Value) -> Vec<Difference> {
 
 /// The fields in which two jobs of ours differ, such as `TaskGroups/web/Count`.
 pub fn changes(before: &Job, after: &Job) -> Vec<String> {
-    let job = |job: &Job| Translation {
+    let before = Translation {
         component: String::new(),
         cluster: None,
-        job: job.clone(),
+        job: before.clone(),
         origins: Vec::new(),
     };
-    let found = compare(&job(after), &expected(&job(before)));
+    changes_of_live(&expected(&before), after)
+}
+
+/// The fields in which a live job, as of [`compare`], differs from one of ours.
+pub fn changes_of_live(live: &Value, after: &Job) -> Vec<String> {
+    let after = Translation {
+        component: String::new(),
+        cluster: None,
+        job: after.clone(),
+        origins: Vec::new(),
+    };
+    let found = compare(&after, live);
     found
         .into_iter()
         .map(|difference| difference.job_path)
@@ -609,6 +620,35 @@ mod tests {
                 json!({"Name": "consul-service_shop-web-http", "ServiceName": "other"});
         });
         assert!(!found.is_empty());
+    }
+
+    /// A task with another role in Vault has another's secrets.
+    #[test]
+    fn another_role_in_vault_is_drift() {
+        let node = Node::from(&json!({"name": "shop", "component": {"web": {
+            "type": "worker",
+            "image": "nginx",
+            "vault_secret": {"secret/data/acme/db": {"env": {"password": "DB_PASSWORD"}}},
+        }}}));
+        let application = oam::parse(&node).unwrap();
+        let target = |role: Option<&str>| Target {
+            vault_role: role.map(str::to_owned),
+            clusters: [("eu".to_owned(), translate::Place::default())].into(),
+            ..Target::default()
+        };
+        let with = |role| translate::translate(&application, &target(role)).remove(0);
+        let (bare, acme) = (with(None), with(Some("oam-acme")));
+        let place = "TaskGroups/web/Tasks/web/Vault/Role";
+        assert_eq!(changes(&bare.job, &acme.job), [place]);
+        let found = |translation: &Translation, role: Value| {
+            after(translation, |job| {
+                job["TaskGroups"][0]["Tasks"][0]["Vault"]["Role"] = role;
+            })
+        };
+        assert_eq!(found(&bare, json!("")), Vec::<String>::new());
+        assert_eq!(found(&bare, json!("oam-acme")), [place]);
+        assert_eq!(found(&acme, json!("oam-beta")), [place]);
+        assert_eq!(found(&acme, json!("")), [place]);
     }
 
     #[test]

@@ -140,7 +140,7 @@ pub(super) fn fetch_variables(task: &mut Task, variables: &BTreeMap<String, EnvF
                 "{{{{ with secret \"{}\" }}}}{name}={{{{ {field} | toJSON }}}}{{{{ end }}}}\n",
                 secret.path
             ));
-            task.vault = Some(Vault {});
+            task.vault = Some(Vault::default());
         }
         if let Some(key) = &from.consul_key {
             text.push_str(&format!("{name}={{{{ key \"{}\" | toJSON }}}}\n", key.key));
@@ -202,7 +202,7 @@ pub(super) fn pull_with(task: &mut Task, secret: &str) {
         change_signal: None,
         err_missing_key: true,
     });
-    task.vault = Some(Vault {});
+    task.vault = Some(Vault::default());
     let [(username, _), (password, _)] = REGISTRY;
     let auth = json!([{
         "username": format!("${{{username}}}"),

@@ -7,6 +7,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod adoption;
 mod applies;
 mod clusters;
 mod components;
@@ -22,6 +23,7 @@ mod imports;
 mod lifecycle;
 mod manifests;
 mod moves;
+mod newer;
 mod promotion;
 mod revisions;
 mod scopes;

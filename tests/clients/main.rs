@@ -4,6 +4,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod acl;
+mod hosts;
 mod objects;
 mod requests;
 mod scopes;

@@ -384,6 +384,7 @@ async fn mutual_tls_works_and_what_is_missing_is_told() {
                     .await
                     .map(drop),
                 Server::Consul => consul::Client::new(endpoint).get("any").await.map(drop),
+                Server::Vault => unreachable!("in `acl`"),
             };
             match (advice, result) {
                 (None, result) => result.unwrap_or_else(|error| panic!("{what}: {error}")),

@@ -43,7 +43,12 @@ pub fn generated() -> Vec<String> {
     let is_generated = |file: &String| {
         let (folder, name) = file.split_once('/').unwrap_or(("", file));
         match folder {
-            "actions" | "resources" | "data-sources" | "functions" | "schemas" => true,
+            "actions"
+            | "resources"
+            | "data-sources"
+            | "ephemeral-resources"
+            | "functions"
+            | "schemas" => true,
             "guides" => ["component-", "trait-", "scope-"]
                 .iter()
                 .any(|kind| name.starts_with(kind)),

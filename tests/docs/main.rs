@@ -6,6 +6,7 @@
 //! | `index.md` | the provider block, `templates/index.md`, `examples/provider/provider.tf` |
 //! | `resources/<name>.md` | the schema, `templates/resources/oam_<name>.md`, `examples/resources/oam_<name>/` |
 //! | `data-sources/<name>.md` | the same below `data-sources` |
+//! | `ephemeral-resources/<name>.md` | the same below `ephemeral-resources` |
 //! | `actions/<name>.md` | the same below `actions` |
 //! | `functions/<name>.md` | the signature, `templates/functions/<name>.md`, `examples/functions/<name>/` |
 //! | `schemas/<name>.schema.json` | the JSON Schema of a document, a component type, a trait or a scope |
@@ -41,6 +42,10 @@ fn pages() -> Vec<(String, String)> {
     for (name, data_source) in provider.data_sources() {
         let block = data_source.schema().block;
         pages.push(page::page(&page::DATA_SOURCE, name, &block));
+    }
+    for (name, ephemeral) in provider.ephemeral_resources() {
+        let block = ephemeral.schema().block;
+        pages.push(page::page(&page::EPHEMERAL_RESOURCE, name, &block));
     }
     for (name, action) in provider.actions() {
         pages.push(page::page(&page::ACTION, name, &action.schema().block));
@@ -94,6 +99,12 @@ fn every_template_belongs_to_a_page() {
         data_sources
             .iter()
             .map(|(name, _)| format!("data-sources/{name}.md")),
+    );
+    let ephemeral_resources = provider.ephemeral_resources();
+    names.extend(
+        ephemeral_resources
+            .iter()
+            .map(|(name, _)| format!("ephemeral-resources/{name}.md")),
     );
     let actions = provider.actions();
     names.extend(actions.iter().map(|(name, _)| format!("actions/{name}.md")));

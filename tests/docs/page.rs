@@ -1,4 +1,4 @@
-//! The pages of the provider block, of resources and of data sources.
+//! The pages of the provider block, of resources, data sources, ephemeral resources and actions.
 
 use std::fmt::Write as _;
 
@@ -29,6 +29,13 @@ pub const DATA_SOURCE: Sort = Sort {
     folder: "data-sources",
     title: "Data Source",
     usage: "data-source.tf",
+};
+
+/// The pages of ephemeral resources.
+pub const EPHEMERAL_RESOURCE: Sort = Sort {
+    folder: "ephemeral-resources",
+    title: "Ephemeral Resource",
+    usage: "ephemeral-resource.tf",
 };
 
 /// The pages of actions.

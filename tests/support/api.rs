@@ -35,7 +35,7 @@ pub struct Api {
     pub address: String,
     /// The token that may do everything, with ACLs on.
     pub token: Option<String>,
-    client: reqwest::Client,
+    pub(super) client: reqwest::Client,
     token_header: &'static str,
 }
 
@@ -84,6 +84,14 @@ impl Api {
             token,
             client: builder.build().expect("an HTTP client"),
             token_header,
+        }
+    }
+
+    /// The same server, asked with another token, or none.
+    pub fn with_token(&self, token: Option<&str>) -> Self {
+        Self {
+            token: token.map(str::to_owned),
+            ..self.clone()
         }
     }
 

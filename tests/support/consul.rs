@@ -2,11 +2,12 @@
 
 use super::api::Api;
 use super::certificates::Certificate;
-use super::process::Server;
+use super::process::{Server, clean_environment};
 use super::servers::Options;
 use super::{eventually, ports, tools};
 use serde_json::{Value, json};
 use std::path::Path;
+use std::process::Command;
 
 /// A Consul agent in dev mode (one server, in memory) on 127.0.0.1.
 pub struct Consul {
@@ -129,6 +130,72 @@ impl Consul {
             server.log_end()
         );
         None
+    }
+
+    /// A token for the Nomad agent itself: to find Consul, and to see and register services. What it
+    /// registers for jobs, it registers with their own identities.
+    pub fn token_for_nomad(&self) -> String {
+        self.policy(
+            "nomad-agent",
+            r#"agent_prefix "" { policy = "read" }
+               node_prefix "" { policy = "read" }
+               service_prefix "" { policy = "write" }"#,
+        );
+        self.token_of(&["nomad-agent"])
+    }
+
+    /// Makes a policy, or replaces its rules.
+    pub fn policy(&self, name: &str, rules: &str) {
+        let policy = json!({ "Name": name, "Rules": rules });
+        let path = match self.find(&format!("/v1/acl/policy/name/{name}")) {
+            Some(found) => format!("/v1/acl/policy/{}", found["ID"].as_str().unwrap()),
+            None => "/v1/acl/policy".to_owned(),
+        };
+        self.put(&path, &policy);
+    }
+
+    /// Makes a token with these policies, and gives its secret.
+    pub fn token_of(&self, policies: &[&str]) -> String {
+        let links: Vec<_> = policies
+            .iter()
+            .map(|name| json!({ "Name": name }))
+            .collect();
+        let token = self
+            .put("/v1/acl/token", &json!({ "Policies": links }))
+            .json();
+        token["SecretID"].as_str().unwrap().to_owned()
+    }
+
+    /// Lets Nomad's services and tasks log in with their workload identities, as `nomad setup consul`
+    /// does it: a task has what the role `nomad-<namespace>-tasks` allows. `jwks` is where Nomad's
+    /// public keys are.
+    pub fn trust(
+        &self,
+        folder: &Path,
+        tls: Option<(&str, &Certificate)>,
+        jwks: &str,
+        signer: Option<&Path>,
+    ) {
+        let mut command = Command::new(tools::program("nomad"));
+        clean_environment(&mut command);
+        command
+            .args(["setup", "consul", "-y", "-jwks-url", jwks])
+            .env("CONSUL_HTTP_ADDR", &self.address)
+            .env(
+                "CONSUL_HTTP_TOKEN",
+                self.token.as_deref().unwrap_or_default(),
+            );
+        if let Some((_, certificate)) = tls {
+            command
+                .env("CONSUL_CACERT", folder.join("tests-ca.pem"))
+                .env("CONSUL_CLIENT_CERT", &certificate.certificate)
+                .env("CONSUL_CLIENT_KEY", &certificate.key);
+        }
+        if let Some(signer) = signer {
+            command.arg("-jwks-ca-file").arg(signer);
+        }
+        let output = command.output().expect("nomad can be run");
+        assert!(output.status.success(), "{output:?}");
     }
 
     /// The agent's process.

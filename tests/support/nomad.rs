@@ -75,6 +75,11 @@ impl Nomad {
                 "create_from_role": vault::ROLE,
                 "default_identity": { "aud": ["vault.io"], "ttl": "1h" },
             });
+            if let Some((_, certificate)) = tls {
+                config["vault"]["ca_file"] = json!(folder.join("tests-ca.pem"));
+                config["vault"]["cert_file"] = json!(certificate.certificate);
+                config["vault"]["key_file"] = json!(certificate.key);
+            }
         }
         std::fs::write(&file, config.to_string()).unwrap();
         let nomad = tools::program("nomad");
@@ -245,6 +250,21 @@ impl Nomad {
         Api::new(address, "X-None", None, None, None).ask(reqwest::Method::GET, path, None)
     }
 
+    /// Makes an ACL policy, or replaces its rules.
+    pub fn policy(&self, name: &str, rules: &str) {
+        self.put(
+            &format!("/v1/acl/policy/{name}"),
+            &json!({ "Name": name, "Rules": rules }),
+        );
+    }
+
+    /// Makes a token with these policies, and gives its secret.
+    pub fn token_of(&self, policies: &[&str]) -> String {
+        let token = json!({ "Type": "client", "Policies": policies });
+        let token = self.put("/v1/acl/token", &token).json();
+        token["SecretID"].as_str().unwrap().to_owned()
+    }
+
     /// Makes a namespace.
     pub fn namespace(&self, name: &str) {
         self.put(&format!("/v1/namespace/{name}"), &json!({ "Name": name }));
@@ -289,7 +309,7 @@ fn config(
         "limits": { "http_max_conns_per_client": 0 },
         "consul": {
             "address": format!("127.0.0.1:{}", consul.port),
-            "token": consul.token.clone().unwrap_or_default(),
+            "token": if options.acl { consul.token_for_nomad() } else { String::new() },
         },
         "client": {
             // Elsewhere by default; here the keeper unmounts what an agent that was killed left.
@@ -316,6 +336,9 @@ fn config(
     }
     if token.is_some() {
         config["acl"] = json!({ "enabled": true });
+        let identity = json!({ "aud": ["consul.io"], "ttl": "1h" });
+        config["consul"]["service_identity"] = identity.clone();
+        config["consul"]["task_identity"] = identity;
     }
     if let Some((_, certificate)) = tls {
         let authority = folder.join("tests-ca.pem");

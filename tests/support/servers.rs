@@ -3,6 +3,7 @@
 use super::certificates::{Authority, Certificate};
 use super::consul::Consul;
 use super::nomad::Nomad;
+use super::proxy::Proxy;
 use super::traefik::Traefik;
 use super::vault::Vault;
 use std::path::{Path, PathBuf};
@@ -11,9 +12,11 @@ use std::sync::OnceLock;
 /// How the servers are set up; the default is neither ACLs nor TLS nor anything in containers.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Nobody may do anything without a token.
+    /// Nobody may do anything without a token: Nomad and Consul deny by default, Nomad has a token of its
+    /// own for Consul, and its services and tasks log in there with their workload identities, as
+    /// `nomad setup consul` sets it up.
     pub acl: bool,
-    /// Both APIs speak HTTPS alone, with certificates of [`Servers::authority`].
+    /// All APIs speak HTTPS alone, with certificates of [`Servers::authority`].
     pub tls: bool,
     /// With `tls`: clients have to show a certificate of the same authority.
     pub mutual_tls: bool,
@@ -21,7 +24,7 @@ pub struct Options {
     /// intention; [`docker::ready`](super::docker::ready) has to say yes. With ACLs or TLS the mesh
     /// is not set up, bridge networks are.
     pub containers: bool,
-    /// A Vault that tasks get secrets from; not with `mutual_tls`, as it reads Nomad's keys.
+    /// A Vault that tasks get secrets from.
     pub vault: bool,
     /// Nomad takes jobs that need a Vault, but there is none: for jobs that are not to run.
     pub promises_vault: bool,
@@ -42,6 +45,8 @@ pub struct Servers {
     vault: Option<Vault>,
     /// The Consul agent.
     pub consul: Consul,
+    /// Hands out Nomad's public keys to servers that have no client certificate, with mutual TLS.
+    keys: Option<Proxy>,
     /// The authority that signed the servers' certificates, with TLS on.
     pub authority: Option<Authority>,
     /// A certificate for clients, with TLS on.
@@ -96,10 +101,20 @@ impl Servers {
             (None, None)
         };
         let consul = Consul::start(&folder, &options, tls, for_consul);
-        let vault = options.vault.then(|| Vault::start(&folder));
+        let vault = options.vault.then(|| Vault::start(&folder, &options, tls));
         let nomad = Nomad::start(&folder, &options, tls, for_nomad, &consul, vault.as_ref());
+        let keys = options.mutual_tls.then(|| Proxy::before(&nomad));
+        let (jwks, signer) = match &keys {
+            Some(keys) => (&keys.address, None),
+            None => (&nomad.address, authority.as_ref()),
+        };
+        let jwks = format!("{jwks}/.well-known/jwks.json");
+        if options.acl {
+            let signer = signer.map(|_| folder.join("tests-ca.pem"));
+            consul.trust(&folder, tls, &jwks, signer.as_deref());
+        }
         if let Some(vault) = &vault {
-            vault.trust(&nomad.address, authority.as_ref().map(|it| it.pem.as_str()));
+            vault.trust(&jwks, signer.map(|it| it.pem.as_str()));
         }
         let traefik = options
             .traefik
@@ -109,6 +124,7 @@ impl Servers {
             nomad,
             vault,
             consul,
+            keys,
             authority,
             client,
             folder,
@@ -118,6 +134,11 @@ impl Servers {
     /// The Vault; panics where [`Options::vault`] did not ask for one.
     pub fn vault(&self) -> &Vault {
         self.vault.as_ref().expect("servers with a Vault")
+    }
+
+    /// Whether there is a Vault.
+    pub fn has_vault(&self) -> bool {
+        self.vault.is_some()
     }
 
     /// The Traefik; panics where [`Options::traefik`] did not ask for one.

@@ -2,7 +2,7 @@
 //!
 //! A [`Workspace`] is a folder with a configuration and its state. The provider is found through
 //! `dev_overrides`, so nothing is installed and no registry is asked. `OAM_TEST_CLI` selects the
-//! program: `terraform`, `opentofu`, or by default `cli` (see `tools/servers`).
+//! program: `terraform`, `terraform-next`, `opentofu`, or by default `cli` (see `tools/servers`).
 
 use super::process::clean_environment;
 use super::servers::Servers;
@@ -158,6 +158,20 @@ impl Workspace {
             .spawn()
             .expect("Terraform can be run");
         Running { child }
+    }
+
+    /// Whether this is Terraform, and 1.`minor` or newer; says `skipped` where it is not.
+    pub fn is_terraform(&self, minor: u64) -> bool {
+        let version = self.run(&["version"]).output;
+        let first = version.lines().next().unwrap_or_default();
+        let found = first
+            .strip_prefix("Terraform v1.")
+            .and_then(|rest| rest.split('.').next()?.parse::<u64>().ok());
+        let is = found.is_some_and(|found| found >= minor);
+        if !is {
+            println!("skipped: {first} is not Terraform 1.{minor} or newer");
+        }
+        is
     }
 
     /// `validate`: its diagnostics.
@@ -316,25 +330,36 @@ impl Running {
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
     }
 
+    /// Terraform's own process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The provider process that this Terraform started, if it runs now.
     pub fn provider(&self) -> Option<nix::unistd::Pid> {
-        let parent = self.child.id().to_string();
-        let listing = Command::new("ps")
-            .args(["-eo", "pid=,ppid=,args="])
-            .output();
-        let listing = String::from_utf8(listing.unwrap().stdout).unwrap();
-        listing.lines().find_map(|line| {
-            let mut words = line.split_whitespace();
-            let pid: i32 = words.next()?.parse().ok()?;
-            let ours = words.next()? == parent && line.contains("terraform-provider-oam");
-            ours.then(|| nix::unistd::Pid::from_raw(pid))
-        })
+        providers(self.child.id()).first().copied()
     }
 
     /// Waits for the end.
     pub fn wait(self) -> Run {
         Run::new(self.child.wait_with_output().unwrap())
     }
+}
+
+/// The provider processes that a Terraform process has started and that run now.
+pub fn providers(terraform: u32) -> Vec<nix::unistd::Pid> {
+    let parent = terraform.to_string();
+    let listing = Command::new("ps")
+        .args(["-eo", "pid=,ppid=,args="])
+        .output();
+    let listing = String::from_utf8(listing.unwrap().stdout).unwrap();
+    let found = listing.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        let pid: i32 = words.next()?.parse().ok()?;
+        let ours = words.next()? == parent && line.contains("terraform-provider-oam");
+        ours.then(|| nix::unistd::Pid::from_raw(pid))
+    });
+    found.collect()
 }
 
 impl Run {

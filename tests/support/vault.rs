@@ -1,7 +1,9 @@
 //! A real Vault that Nomad's tasks get secrets from by their workload identity.
 
 use super::api::Api;
+use super::certificates::Certificate;
 use super::process::Server;
+use super::servers::Options;
 use super::{eventually, ports, tools};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -14,7 +16,7 @@ pub const ROLE: &str = "nomad-workloads";
 pub const VERSION_1: &str = "plain";
 const TOKEN: &str = "33333333-3333-4333-8333-333333333333";
 
-/// A Vault in dev mode (in memory, unsealed) on 127.0.0.1.
+/// A Vault on 127.0.0.1, in memory and unsealed: in dev mode, or set up the same way where it speaks TLS.
 pub struct Vault {
     api: Api,
     server: Server,
@@ -29,9 +31,13 @@ impl std::ops::Deref for Vault {
 
 impl Vault {
     /// Starts the server with its files in `folder` and waits until it answers.
-    pub fn start(folder: &Path) -> Self {
+    pub fn start(folder: &Path, options: &Options, tls: Option<(&str, &Certificate)>) -> Self {
         for _ in 0..5 {
-            if let Some(vault) = Self::try_start(folder) {
+            let started = match tls {
+                None => Self::try_start(folder),
+                Some(tls) => Self::try_start_tls(folder, options, tls),
+            };
+            if let Some(vault) = started {
                 return vault;
             }
         }
@@ -79,14 +85,95 @@ impl Vault {
         None
     }
 
+    /// Dev mode knows TLS with certificates of its own alone, so this is the set-up of a real one.
+    fn try_start_tls(
+        folder: &Path,
+        options: &Options,
+        (authority, certificate): (&str, &Certificate),
+    ) -> Option<Self> {
+        let port = ports::free();
+        let address = format!("https://127.0.0.1:{port}");
+        let config = json!({
+            "storage": { "inmem": {} },
+            "disable_mlock": true,
+            "api_addr": address,
+            "listener": [{ "tcp": {
+                "address": format!("127.0.0.1:{port}"),
+                "tls_cert_file": certificate.certificate,
+                "tls_key_file": certificate.key,
+                "tls_client_ca_file": folder.join("tests-ca.pem"),
+                "tls_require_and_verify_client_cert": options.mutual_tls,
+            }}],
+        });
+        let file = folder.join("vault.json");
+        std::fs::write(&file, config.to_string()).unwrap();
+        let server = Server::start(
+            folder,
+            "vault",
+            Some("nomad"),
+            &tools::program("vault"),
+            &["server", &format!("-config={}", file.display())],
+        );
+        let identity = certificate.pem();
+        let api = |token: Option<&str>| {
+            Api::new(
+                address.clone(),
+                "X-Vault-Token",
+                token.map(str::to_owned),
+                Some(authority),
+                Some(&identity),
+            )
+        };
+        let everybody = api(None);
+        let ready = eventually("Vault is up, or has ended", || {
+            if server.ended() {
+                return Some(false);
+            }
+            everybody.ask(reqwest::Method::GET, "/v1/sys/seal-status", None)?;
+            Some(true)
+        });
+        if !ready {
+            assert!(
+                server.log().contains("address already in use"),
+                "Vault ended at its start:\n{}",
+                server.log_end()
+            );
+            return None;
+        }
+        let shares = json!({ "secret_shares": 1, "secret_threshold": 1 });
+        let keys = everybody.put("/v1/sys/init", &shares).json();
+        everybody.put("/v1/sys/unseal", &json!({ "key": keys["keys"][0] }));
+        let first = api(keys["root_token"].as_str());
+        let kv = json!({ "type": "kv", "options": { "version": "2" } });
+        eventually("Vault is unsealed and has its secrets", || {
+            let made = first.ask(
+                reqwest::Method::POST,
+                "/v1/sys/mounts/secret",
+                Some(kv.to_string()),
+            )?;
+            (made.status == 204).then_some(())
+        });
+        first.post(
+            "/v1/auth/token/create",
+            &json!({ "id": TOKEN, "policies": ["root"] }),
+        );
+        let api = api(Some(TOKEN));
+        eventually("Vault's secrets are ready", || {
+            let answer = api.ask(reqwest::Method::GET, "/v1/secret/config", None)?;
+            (answer.status == 200).then_some(())
+        });
+        Some(Self { api, server })
+    }
+
     /// The server's process.
     pub fn server(&self) -> &Server {
         &self.server
     }
 
-    /// Lets the tasks of the Nomad at `address` log in, with [`ROLE`] as their default: it reads all
-    /// of `secret` and of [`VERSION_1`]. `authority` (PEM) signed Nomad's certificate.
-    pub fn trust(&self, address: &str, authority: Option<&str>) {
+    /// Lets the tasks of the Nomad whose public keys are at `jwks` log in, with [`ROLE`] as their
+    /// default: it reads all of `secret` and of [`VERSION_1`]. `authority` (PEM) signed the certificate
+    /// there.
+    pub fn trust(&self, jwks: &str, authority: Option<&str>) {
         self.post(
             &format!("/v1/sys/mounts/{VERSION_1}"),
             &json!({ "type": "kv", "options": { "version": "1" } }),
@@ -98,7 +185,7 @@ impl Vault {
         self.post(
             &format!("/v1/auth/{LOGIN}/config"),
             &json!({
-                "jwks_url": format!("{address}/.well-known/jwks.json"),
+                "jwks_url": jwks,
                 "jwks_ca_pem": authority.unwrap_or_default(),
                 "jwt_supported_algs": ["RS256", "EdDSA"],
                 "default_role": ROLE,
@@ -106,6 +193,21 @@ impl Vault {
         );
         self.policy("all-secrets", &["secret/data/*", &format!("{VERSION_1}/*")]);
         self.role(ROLE, &["all-secrets"], &json!({}));
+    }
+
+    /// Makes a policy, or replaces its rules.
+    pub fn rules(&self, name: &str, rules: &str) {
+        self.put(
+            &format!("/v1/sys/policies/acl/{name}"),
+            &json!({ "policy": rules }),
+        );
+    }
+
+    /// Makes a token with these policies, and gives it.
+    pub fn token_of(&self, policies: &[&str]) -> String {
+        let token = json!({ "policies": policies, "no_default_policy": true });
+        let token = self.post("/v1/auth/token/create", &token).json();
+        token["auth"]["client_token"].as_str().unwrap().to_owned()
     }
 
     /// Makes a policy that reads these API paths, which may end in `*`.

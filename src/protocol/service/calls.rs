@@ -8,7 +8,8 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::respond::to_wire;
 use super::{
-    About, ByName, Service, actions, answer, deferred, find, functions, identities, lists,
+    About, ByName, Service, actions, answer, deferred, ephemerals, find, functions, identities,
+    lists,
 };
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
 use crate::protocol::generate;
@@ -61,6 +62,10 @@ impl Provider for Service {
                 let type_name = (*name).to_owned();
                 wire::get_metadata::DataSourceMetadata { type_name }
             });
+            let ephemeral_resources = self.ephemeral_resources.keys().map(|name| {
+                let type_name = (*name).to_owned();
+                wire::get_metadata::EphemeralMetadata { type_name }
+            });
             let functions = self.functions.keys().map(|name| {
                 let name = (*name).to_owned();
                 wire::get_metadata::FunctionMetadata { name }
@@ -77,6 +82,7 @@ impl Provider for Service {
                 server_capabilities: Some(CAPABILITIES),
                 resources: resources.collect(),
                 data_sources: data_sources.collect(),
+                ephemeral_resources: ephemeral_resources.collect(),
                 functions: functions.collect(),
                 list_resources: list_resources.collect(),
                 actions: actions.collect(),
@@ -99,6 +105,7 @@ impl Provider for Service {
                 provider: Some(self.provider.description().schema.to_wire()),
                 resource_schemas: schemas(&self.resources),
                 data_source_schemas: schemas(&self.data_sources),
+                ephemeral_resource_schemas: schemas(&self.ephemeral_resources),
                 list_resource_schemas: schemas(&self.list_resources),
                 action_schemas: actions.collect(),
                 functions: self.signatures(),
@@ -406,6 +413,55 @@ impl Provider for Service {
         .await
     }
 
+    async fn validate_ephemeral_resource_config(
+        &self,
+        request: Request<wire::validate_ephemeral_resource_config::Request>,
+    ) -> Result<Response<wire::validate_ephemeral_resource_config::Response>, Status> {
+        let request = request.into_inner();
+        let about = About::Ephemeral(&request.type_name);
+        answer("ValidateEphemeralResourceConfig", about, async {
+            let resource = self.ephemeral(&request.type_name)?;
+            let config = resource
+                .description()
+                .decode("configuration", request.config.as_ref())?;
+            let diagnostics = resource.it.validate(&config).await;
+            Ok(wire::validate_ephemeral_resource_config::Response {
+                diagnostics: to_wire(&diagnostics),
+            })
+        })
+        .await
+    }
+
+    async fn open_ephemeral_resource(
+        &self,
+        request: Request<wire::open_ephemeral_resource::Request>,
+    ) -> Result<Response<wire::open_ephemeral_resource::Response>, Status> {
+        let request = request.into_inner();
+        let name = request.type_name.clone();
+        let open = ephemerals::open(self, request);
+        answer("OpenEphemeralResource", About::Ephemeral(&name), open).await
+    }
+
+    async fn renew_ephemeral_resource(
+        &self,
+        request: Request<wire::renew_ephemeral_resource::Request>,
+    ) -> Result<Response<wire::renew_ephemeral_resource::Response>, Status> {
+        let request = request.into_inner();
+        let name = request.type_name.clone();
+        let renew = ephemerals::renew(self, request);
+        answer("RenewEphemeralResource", About::Ephemeral(&name), renew).await
+    }
+
+    async fn close_ephemeral_resource(
+        &self,
+        request: Request<wire::close_ephemeral_resource::Request>,
+    ) -> Result<Response<wire::close_ephemeral_resource::Response>, Status> {
+        let request = request.into_inner();
+        let name = request.type_name.clone();
+        let close = ephemerals::close(self, request);
+        answer("CloseEphemeralResource", About::Ephemeral(&name), close).await
+    }
+
     async fn call_function(
         &self,
         request: Request<wire::call_function::Request>,
@@ -589,14 +645,6 @@ impl Provider for Service {
     type InvokeActionStream = StreamOf<wire::invoke_action::Event>;
 
     not_served! {
-        validate_ephemeral_resource_config: wire::validate_ephemeral_resource_config::Request
-            => wire::validate_ephemeral_resource_config::Response,
-        open_ephemeral_resource: wire::open_ephemeral_resource::Request
-            => wire::open_ephemeral_resource::Response,
-        renew_ephemeral_resource: wire::renew_ephemeral_resource::Request
-            => wire::renew_ephemeral_resource::Response,
-        close_ephemeral_resource: wire::close_ephemeral_resource::Request
-            => wire::close_ephemeral_resource::Response,
         validate_state_store_config: wire::validate_state_store::Request
             => wire::validate_state_store::Response,
         configure_state_store: wire::configure_state_store::Request

@@ -7,6 +7,7 @@
 
 mod actions;
 mod calls;
+mod ephemerals;
 mod functions;
 mod identities;
 mod lists;
@@ -30,6 +31,7 @@ use tracing::Instrument as _;
 use super::action::Action;
 use super::data_source::DataSource;
 use super::diagnostic::{Diagnostic, Diagnostics};
+use super::ephemeral::EphemeralResource;
 use super::function::{Function, Signature};
 use super::list_resource::ListResource;
 use super::resource::{Context, Deferral, Provider, Resource};
@@ -44,6 +46,7 @@ pub struct Service {
     provider: Served<dyn Provider>,
     resources: ByName<dyn Resource>,
     data_sources: ByName<dyn DataSource>,
+    ephemeral_resources: ByName<dyn EphemeralResource>,
     functions: ByName<dyn Function, Signature>,
     list_resources: ByName<dyn ListResource>,
     actions: ByName<dyn Action>,
@@ -58,6 +61,7 @@ impl Service {
     pub fn new(provider: Arc<dyn Provider>, shutdown: CancellationToken) -> Self {
         let resources = provider.resources();
         let data_sources = provider.data_sources();
+        let ephemeral_resources = provider.ephemeral_resources();
         let functions = provider.functions();
         let list_resources = provider.list_resources();
         let actions = provider.actions();
@@ -65,6 +69,9 @@ impl Service {
             provider: Served::new(provider, |it| Described::new(it.schema())),
             resources: served::by_name(resources, Described::resource),
             data_sources: served::by_name(data_sources, |it| Described::new(it.schema())),
+            ephemeral_resources: served::by_name(ephemeral_resources, |it| {
+                Described::new(it.schema())
+            }),
             functions: served::by_name(functions, |it| it.signature()),
             list_resources: served::by_name(list_resources, |it| Described::new(it.schema())),
             actions: served::by_name(actions, |it| Described::new(it.schema())),
@@ -97,6 +104,13 @@ impl Service {
 
     fn data_source(&self, type_name: &str) -> Result<&Arc<Served<dyn DataSource>>, Diagnostics> {
         find(&self.data_sources, "data source", type_name)
+    }
+
+    fn ephemeral(
+        &self,
+        type_name: &str,
+    ) -> Result<&Arc<Served<dyn EphemeralResource>>, Diagnostics> {
+        find(&self.ephemeral_resources, "ephemeral resource", type_name)
     }
 
     fn list_of(&self, type_name: &str) -> Result<&Arc<Served<dyn ListResource>>, Diagnostics> {
@@ -143,6 +157,7 @@ enum About<'a> {
     Provider,
     Resource(&'a str),
     DataSource(&'a str),
+    Ephemeral(&'a str),
     Function(&'a str),
     Action(&'a str),
 }
@@ -156,6 +171,9 @@ impl About<'_> {
             }
             Self::DataSource(name) => {
                 tracing::debug_span!("rpc", tf_rpc = rpc, tf_data_source_type = name)
+            }
+            Self::Ephemeral(name) => {
+                tracing::debug_span!("rpc", tf_rpc = rpc, tf_ephemeral_resource_type = name)
             }
             Self::Function(name) => tracing::debug_span!("rpc", tf_rpc = rpc, tf_function = name),
             Self::Action(name) => tracing::debug_span!("rpc", tf_rpc = rpc, tf_action_type = name),

@@ -47,6 +47,10 @@ respond!(
     apply_resource_change,
     import_resource_state,
     read_data_source,
+    validate_ephemeral_resource_config,
+    open_ephemeral_resource,
+    renew_ephemeral_resource,
+    close_ephemeral_resource,
     get_functions,
 );
 

@@ -5,6 +5,7 @@
 mod actions;
 mod data_sources;
 mod deferral;
+mod ephemerals;
 mod functions;
 mod identities;
 mod lists;
@@ -21,6 +22,7 @@ use super::Service;
 use crate::protocol::action::Action;
 use crate::protocol::data_source::DataSource;
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
+use crate::protocol::ephemeral::EphemeralResource;
 use crate::protocol::function::Function;
 use crate::protocol::identity::{IdentityAttribute, IdentitySchema, Import};
 use crate::protocol::list_resource::ListResource;
@@ -40,6 +42,7 @@ struct Sample {
     waiting: Arc<Notify>,
     /// Whether the provider block is not known far enough.
     unknown: bool,
+    door: ephemerals::Door,
 }
 
 #[async_trait]
@@ -54,6 +57,10 @@ impl Provider for Sample {
 
     fn data_sources(&self) -> Vec<(&'static str, Arc<dyn DataSource>)> {
         vec![("sample_size", Arc::new(data_sources::Size))]
+    }
+
+    fn ephemeral_resources(&self) -> Vec<(&'static str, Arc<dyn EphemeralResource>)> {
+        vec![("sample_door", Arc::new(self.door.clone()))]
     }
 
     fn functions(&self) -> Vec<(&'static str, Arc<dyn Function>)> {

@@ -18,7 +18,7 @@
 
 mod adopt;
 pub(super) mod apply;
-mod config;
+pub(super) mod config;
 mod destroy;
 mod dry_run;
 pub(super) mod failure;
@@ -29,6 +29,7 @@ mod plan;
 mod private;
 pub(super) mod purge;
 pub(super) mod read;
+mod register;
 pub(super) mod schema;
 mod unchanged;
 mod upgrade;

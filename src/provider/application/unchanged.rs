@@ -73,7 +73,7 @@ pub fn seal_again(clients: &Clients, before: &Value, after: &Value, private: &mu
 
 /// Whether private data are the sealed ones of this very state.
 pub fn is_sealed(clients: &Clients, state: &Value, private: &Private) -> bool {
-    private.adopt.is_none()
+    private.adopt.is_empty()
         && private
             .seal
             .as_ref()

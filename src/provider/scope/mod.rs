@@ -35,7 +35,7 @@ mod failure;
 pub mod kind;
 pub mod object;
 mod plan;
-mod private;
+pub mod private;
 mod read;
 mod schema;
 

@@ -6,8 +6,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::Request;
 
 use super::identities::identity;
-use super::{Sample, Service, data_sources, msgpack_of, thing, ty};
+use super::{Sample, Service, data_sources, ephemerals, msgpack_of, thing, ty};
 use crate::protocol::data_source::DataSource as _;
+use crate::protocol::ephemeral::EphemeralResource as _;
 use crate::protocol::value::{Value, msgpack};
 use crate::protocol::wire::tfplugin6 as wire;
 use crate::protocol::wire::tfplugin6::deferred::Reason;
@@ -96,6 +97,19 @@ async fn an_unknown_provider_block_defers_where_the_host_can_wait() {
         assert_eq!(why(found.deferred), want);
         let state = msgpack::decode(&found.state.unwrap().msgpack, &size).unwrap();
         assert_eq!(state.is_unknown(), want.is_some());
+
+        let door = ephemerals::Door::default().schema().implied_type();
+        let config = Value::from([("how", "a".into()), ("key", Value::Null)]);
+        let open = wire::open_ephemeral_resource::Request {
+            type_name: "sample_door".to_owned(),
+            config: Some(msgpack_of(&config, &door)),
+            client_capabilities: host(can_wait),
+        };
+        let opened = service.open_ephemeral_resource(Request::new(open)).await;
+        let opened = opened.unwrap().into_inner();
+        assert_eq!(why(opened.deferred), want);
+        let result = msgpack::decode(&opened.result.unwrap().msgpack, &door).unwrap();
+        assert_eq!(result.is_unknown(), want.is_some());
 
         let act = wire::plan_action::Request {
             action_type: "sample_act".to_owned(),

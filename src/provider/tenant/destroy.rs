@@ -1,0 +1,96 @@
+//! Deleting a tenant: first what was made for it on the servers, then its record.
+
+use super::objects::Objects;
+use super::{config, failure};
+use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
+use crate::protocol::resource::{ApplyRequest, ApplyResponse, Context};
+use crate::protocol::value::Value;
+use crate::provider::Clients;
+use crate::provider::scope::private::Private;
+use crate::store::{StoreError, TenantKey, Version};
+
+/// Deletes what was made for a tenant and removes its record, where it has no applications.
+pub async fn destroy(clients: &Clients, cx: &Context, request: ApplyRequest) -> ApplyResponse {
+    match destroyed(clients, cx, &request).await {
+        Ok(diagnostics) => ApplyResponse {
+            state: Value::Null,
+            private: Vec::new(),
+            diagnostics,
+        },
+        Err((private, diagnostics)) => ApplyResponse {
+            state: request.prior,
+            private: private.map_or(request.private, |private| private.write()),
+            diagnostics,
+        },
+    }
+}
+
+type Failed = (Option<Private>, Diagnostics);
+
+async fn destroyed(
+    clients: &Clients,
+    cx: &Context,
+    request: &ApplyRequest,
+) -> Result<Diagnostics, Failed> {
+    let failed = |diagnostic: Diagnostic| (None, vec![diagnostic]);
+    let prior = &request.prior;
+    let Some(key) = config::key(prior) else {
+        return Ok(Vec::new());
+    };
+    let version = match Private::read(&request.private).version() {
+        Some(version) => version,
+        None => recorded(clients, &key, prior).await.map_err(failed)?,
+    };
+    let begun = clients.store.begin_tenant_removal(&key, version);
+    let removal = match cx.cancel.run_until_cancelled(begun).await {
+        Some(Ok(removal)) => removal,
+        Some(Err(error)) => return Err(failed(failure::not_removed(&error))),
+        None => return Err(failed(failure::cancelled())),
+    };
+    let goes_on = || {
+        if cx.cancel.is_cancelled() {
+            return Err(failure::cancelled());
+        }
+        match removal.is_lost() {
+            true => Err(failure::lost(&key)),
+            false => Ok(()),
+        }
+    };
+    let objects = Objects::to_delete(clients, key.name());
+    match objects.delete_all(removal.record(), goes_on).await {
+        Ok(diagnostics) => match clients.store.remove_tenant(removal).await {
+            Ok(()) => Ok(diagnostics),
+            Err(error) => Err(failed(failure::store(&error))),
+        },
+        Err(diagnostic) => {
+            let mut diagnostics = vec![diagnostic];
+            let private = match clients.store.abandon_tenant_removal(removal).await {
+                Ok(version) => Private::of(version),
+                Err(error) => {
+                    diagnostics.push(failure::store(&error));
+                    Private::default()
+                }
+            };
+            Err((Some(private), diagnostics))
+        }
+    }
+}
+
+/// The version of a record of this revision. Terraform plans the replacement of a tainted object
+/// without what was kept beside its state, so that the revision is all there is to go by.
+async fn recorded(
+    clients: &Clients,
+    key: &TenantKey,
+    prior: &Value,
+) -> Result<Version, Diagnostic> {
+    let revision = prior.get("revision").as_i64();
+    let revision = revision.and_then(|revision| u64::try_from(revision).ok());
+    let stored = clients.store.read_tenant(key).await;
+    match stored.map_err(|error| failure::store(&error))? {
+        Some(stored) if Some(stored.record.revision) == revision => Ok(stored.version),
+        stored => Err(failure::store(&StoreError::Changed {
+            key: key.clone().into(),
+            revision: stored.map(|stored| stored.record.revision),
+        })),
+    }
+}

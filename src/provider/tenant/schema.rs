@@ -1,0 +1,172 @@
+//! The shape of a tenant.
+
+use super::kind::Kind;
+use crate::protocol::schema::{
+    Attribute, AttributeNesting, Block, BlockNesting, Mode, NestedBlock, Schema,
+};
+use crate::protocol::value::Type;
+
+/// The quotas, each with what it limits.
+pub const QUOTAS: [(&str, &str); 4] = [
+    (
+        "max_jobs",
+        "The most jobs that the tenant's applications have together.",
+    ),
+    (
+        "max_cpu_mhz",
+        "The most CPU, in MHz, that all instances of their jobs ask for; of a component with a scaler, as \
+         many instances as it allows.",
+    ),
+    (
+        "max_memory_mb",
+        "The most memory, in MB of Nomad's (MiB), counted in the same manner.",
+    ),
+    (
+        "max_deployments",
+        "The most applies of the tenant's applications at one time.",
+    ),
+];
+
+/// The schema of the resource.
+pub fn resource() -> Schema {
+    let text = |name: &str, mode: Mode, doc: &str| Attribute::new(name, Type::String, mode, doc);
+    let mut attributes = vec![
+        text(
+            "name",
+            Mode::Required,
+            "The tenant's name, as applications have it in `tenant`: 2 to 32 letters and digits. Another \
+             name is another tenant.",
+        ),
+        text(
+            "display_name",
+            Mode::Required,
+            "What people call the tenant: 1 to 64 characters. It is the description of the namespace.",
+        ),
+        text(
+            "domain",
+            Mode::Optional,
+            "The domain of the tenant's hosts, such as `acme.example.com`. No two tenants have the same, or \
+             one below the other's.",
+        ),
+        Attribute::new(
+            "active",
+            Type::Bool,
+            Mode::OptionalComputed,
+            "Whether the tenant's applications can be applied; `true` otherwise. With `false`, what runs goes \
+             on and nothing new begins: the tenant's tokens can only read, and no task that starts gets \
+             secrets any more.",
+        ),
+    ];
+    attributes.extend(computed());
+    Schema {
+        version: 0,
+        block: Block {
+            attributes,
+            blocks: vec![NestedBlock {
+                name: "quotas".to_owned(),
+                nesting: BlockNesting::Single,
+                block: Block {
+                    attributes: quotas(Mode::Optional),
+                    blocks: Vec::new(),
+                    description:
+                        "The most that the tenant's applications may have together. Without a \
+                                  number there is no limit."
+                            .to_owned(),
+                },
+            }],
+            description:
+                "A tenant: a namespace in Nomad, and policies of Nomad, Consul and Vault with \
+                          which its applications are kept apart from those of others."
+                    .to_owned(),
+        },
+    }
+}
+
+/// The quotas as attributes.
+pub fn quotas(mode: Mode) -> Vec<Attribute> {
+    let quota = |(name, doc): (&str, &str)| Attribute::new(name, Type::Number, mode, doc);
+    QUOTAS.map(quota).into()
+}
+
+/// What is found out of a tenant.
+pub fn computed() -> Vec<Attribute> {
+    let text = |name: &str, doc: &str| Attribute::new(name, Type::String, Mode::Computed, doc);
+    let difference = vec![
+        text(
+            "path",
+            "What differs, such as `nomad_policy.rules`; the name alone where it is not there at all.",
+        ),
+        text("recorded", "What should be there, as JSON."),
+        text("live", "What is there, as JSON."),
+    ];
+    let mut all = vec![
+        text(
+            "id",
+            "UUID of the tenant, of this one and of none before it.",
+        ),
+        text("created_at", "When the tenant was made (RFC 3339)."),
+        text("updated_at", "When the tenant was last changed (RFC 3339)."),
+        Attribute::new(
+            "revision",
+            Type::Number,
+            Mode::Computed,
+            "Raised by one with each apply that changes the tenant.",
+        ),
+        text(
+            "status",
+            "`settled`, or `applying` where an apply was interrupted or has failed: the next one takes it \
+             from there. No application of the tenant can be applied until then.",
+        ),
+    ];
+    all.extend(Kind::ALL.map(|kind| text(kind.field(), doc(kind))));
+    all.extend([
+        text(
+            "service_prefix",
+            "What the names of its services in Consul begin with.",
+        ),
+        text(
+            "key_prefix",
+            "The folder in Consul's key-value store that its tasks can read.",
+        ),
+        text(
+            "secrets_path",
+            "The folder in Vault with the secrets that its tasks can read; null without a `vault` block in \
+             the provider.",
+        ),
+        Attribute::nested(
+            "drift",
+            difference,
+            AttributeNesting::List,
+            Mode::Computed,
+            "What was changed outside in what was made for the tenant, and no other attribute stands for. The \
+             next apply puts it right.",
+        ),
+    ]);
+    all
+}
+
+fn doc(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Namespace => "The Nomad namespace of its jobs.",
+        Kind::NomadPolicy => {
+            "The Nomad ACL policy for its pipeline; null where Nomad has its ACLs off."
+        }
+        Kind::ConsulTasksPolicy => {
+            "The Consul ACL policy of its tasks; null where Consul has its ACLs off."
+        }
+        Kind::ConsulRole => {
+            "The Consul role of its tasks, called as `nomad setup consul` binds identities to it; null \
+             where Consul has its ACLs off."
+        }
+        Kind::ConsulPolicy => {
+            "The Consul ACL policy for its pipeline; null where Consul has its ACLs off."
+        }
+        Kind::VaultPolicy => {
+            "The Vault policy of its tasks; null without a `vault` block in the provider."
+        }
+        Kind::VaultRole => {
+            "The Vault JWT role with which its tasks get that policy; null without a `vault` block in the \
+             provider, and while the tenant is not active."
+        }
+    }
+}
