@@ -3,7 +3,7 @@
 # with containers ask it for Vault, Traefik and Envoy as well.
 CARGO ?= cargo
 
-.PHONY: help demo build docs release test test-opentofu test-terraform-next fuzz fmt lint servers bench
+.PHONY: help demo build docs release test test-opentofu test-terraform-next fuzz fmt lint servers bench bench-scale
 help:
 	@echo 'make demo           build the provider, run an application with it on real servers, take all away again'
 	@echo 'make test           all tests, the ones against the real servers included'
@@ -15,6 +15,7 @@ help:
 	@echo 'make docs           write the pages and the golden jobs anew'
 	@echo 'make fmt lint       format; check the format and every lint'
 	@echo 'make bench          the figures: start, memory, translation, requests'
+	@echo 'make bench-scale    what 10, 100, 1,000 and 5,000 applications cost'
 
 demo:
 	@examples/demo/run
@@ -57,4 +58,7 @@ lint:
 	$(CARGO) clippy --all-targets -- -D warnings
 
 bench: servers
-	$(CARGO) bench
+	$(CARGO) bench --bench figures
+
+bench-scale: servers
+	$(CARGO) bench --bench scale

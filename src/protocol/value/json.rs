@@ -142,9 +142,11 @@ impl<'de> Visitor<'de> for Typed<'_> {
                         None => drop(map.next_value::<IgnoredAny>()?),
                     }
                 }
-                for name in attributes.keys() {
-                    if !entries.contains_key(name) {
-                        entries.insert(name.clone(), Value::Null);
+                if entries.len() < attributes.len() {
+                    for name in attributes.keys() {
+                        if !entries.contains_key(name) {
+                            entries.insert(name.clone(), Value::Null);
+                        }
                     }
                 }
             }
