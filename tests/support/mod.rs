@@ -20,6 +20,7 @@
 
 pub mod api;
 pub mod certificates;
+pub mod clusters;
 pub mod consul;
 pub mod docker;
 pub mod network;
