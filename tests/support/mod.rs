@@ -22,6 +22,7 @@
 
 pub mod api;
 pub mod certificates;
+pub mod clusters;
 pub mod consul;
 pub mod docker;
 pub mod network;
