@@ -4,6 +4,7 @@
 //! apply; there all that has begun before is counted.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use super::application::{config, failure, read};
 use super::planned::Known;
@@ -24,8 +25,7 @@ use crate::translate::{self, Place, Target};
 pub struct Shares(BTreeMap<String, Usage>);
 
 impl Shares {
-    /// Of the jobs by key, each with the usage of one node less or more. Where a job runs on every node,
-    /// Nomad is asked how many there are.
+    /// Of these jobs by key. Where one runs on every node, Nomad is asked how many there are.
     pub async fn of(clients: &Clients, jobs: impl Iterator<Item = (String, &Job)>) -> Self {
         let mut shares = BTreeMap::new();
         let mut nodes = BTreeMap::new();
@@ -33,11 +33,11 @@ impl Shares {
             let (component, cluster) = translate::split_key(&key);
             let mut count = 1;
             if job.job_type == "system" {
-                if !nodes.contains_key(&cluster.map(str::to_owned)) {
-                    nodes.insert(cluster.map(str::to_owned), nodes_of(clients, cluster).await);
-                }
-                let known = nodes.get(&cluster.map(str::to_owned)).into_iter().flatten();
-                let takes = known.filter(|node| node.takes(job)).count();
+                let nodes = match nodes.entry(cluster.map(str::to_owned)) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(unknown) => unknown.insert(nodes_of(clients, cluster).await),
+                };
+                let takes = nodes.iter().filter(|node| node.takes(job)).count();
                 count = u64::try_from(takes).unwrap_or(u64::MAX).max(1);
             }
             let usage = translate::usage_of_job(job, || count);

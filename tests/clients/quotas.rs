@@ -773,3 +773,20 @@ async fn a_lost_answer_counts_once() {
     assert_eq!(entries(&other).await, [entry("shop", 299, false)]);
     store.close().await;
 }
+
+#[tokio::test]
+async fn nodes_are_listed_with_what_a_job_asks_of_them() {
+    let nodes = super::nomad_at(&servers().nomad.address)
+        .nodes()
+        .await
+        .unwrap();
+    let [node] = nodes.as_slice() else {
+        panic!("{nodes:?}")
+    };
+    let found = (
+        node.status.as_str(),
+        node.datacenter.as_str(),
+        node.node_pool.as_str(),
+    );
+    assert_eq!(found, ("ready", "dc1", "default"));
+}
