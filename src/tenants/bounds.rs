@@ -667,9 +667,7 @@ mod tests {
     #[test]
     fn services() {
         let named = |name: &str| json!({"service_discovery": {"service_name": name}});
-        let up = |application: &str| {
-            json!({"upstream": {"api": {"port": 9000, "application": application}}})
-        };
+        let up = |application: &str| json!({"upstream": {"api": {"port": 9000, "application": application}}});
         for (more, component, place) in [
             (json!({"name": "acme"}), json!({}), None),
             (

@@ -200,7 +200,11 @@ impl<'a> Draft<'a> {
         if network != Network::default() {
             group.networks.push(network);
         }
-        for vault in group.tasks.iter_mut().filter_map(|task| task.vault.as_mut()) {
+        for vault in group
+            .tasks
+            .iter_mut()
+            .filter_map(|task| task.vault.as_mut())
+        {
             vault.role.clone_from(&vault_role);
         }
         group.services.extend(service);

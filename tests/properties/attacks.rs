@@ -259,7 +259,10 @@ fn walk(value: &Value, path: &mut Vec<String>, at: &mut dyn FnMut(&[&str], &str)
 /// What holds for every job of a tenant's. Gives what its templates read.
 fn check(job: &Value, tenant: &str) -> Vec<String> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let own = |name: &str| name.strip_prefix(tenant).is_some_and(|it| it.starts_with('-'));
+    let own = |name: &str| {
+        name.strip_prefix(tenant)
+            .is_some_and(|it| it.starts_with('-'))
+    };
     let items = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let namespace = text(&job["Namespace"]);
     assert!(namespace == tenant || own(&namespace), "{namespace}");
@@ -350,7 +353,10 @@ fn is_refused(application: &Value) -> bool {
     let jobs = translate::translate(&parsed, &target);
     let mut read = Vec::new();
     for translation in jobs {
-        read.extend(check(&serde_json::to_value(&translation.job).unwrap(), tenant));
+        read.extend(check(
+            &serde_json::to_value(&translation.job).unwrap(),
+            tenant,
+        ));
     }
     let tenants = BTreeSet::new();
     let domains = Domains::default();
