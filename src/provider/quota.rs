@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::application::{config, failure, read};
 use super::planned::Known;
 use super::tenancy::Tenancy;
-use super::{Clients, convert};
+use super::{Clients, Servers, convert};
 use crate::nomad;
 use crate::nomad::job::Job;
 use crate::oam::{Node, Path, Problem};
@@ -89,13 +89,13 @@ pub fn measure(clusters: BTreeMap<String, Place>) -> Measure {
 }
 
 /// Whether the quotas of its tenant leave room for an application that is planned, as far as both are
-/// known. `instead` is the application that it takes the place of.
+/// known. What this very plan replaces by another application will have gone before.
 pub async fn check(
+    servers: &Servers,
     clients: &Clients,
     tenancy: &Tenancy,
     state: &Value,
     jobs: &BTreeMap<String, Job>,
-    instead: Option<&ApplicationKey>,
 ) -> Diagnostics {
     let (Some(key), Some(rules)) = (config::key(state), tenancy.rules()) else {
         return Vec::new();
@@ -110,8 +110,10 @@ pub async fn check(
         Ok(ledger) => ledger,
         Err(error) => return vec![failure::store(&error)],
     };
-    if let Some(instead) = instead.filter(|instead| instead.tenant() == key.tenant()) {
-        ledger.remove(instead.name());
+    for (_, replaced) in servers.replaced().list() {
+        if replaced.tenant() == key.tenant() && replaced != key {
+            ledger.remove(replaced.name());
+        }
     }
     let jobs = jobs.iter().map(|(key, job)| (key.clone(), job));
     let shares = Shares::of(clients, jobs).await;

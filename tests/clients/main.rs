@@ -7,6 +7,7 @@ mod support;
 mod acl;
 mod hosts;
 mod objects;
+mod quotas;
 mod requests;
 mod scopes;
 mod store;

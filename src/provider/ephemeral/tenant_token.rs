@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::http::{self, Acl, Error};
 use crate::oam::form;
-use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
+use crate::protocol::diagnostic::{Diagnostic, Diagnostics, has_error};
 use crate::protocol::ephemeral::{EphemeralResource, Opened};
 use crate::protocol::path::AttributePath;
 use crate::protocol::resource::Context;
@@ -132,6 +132,7 @@ impl EphemeralResource for TenantToken {
             return Ok(unknown());
         }
         let made = make(cx, &clients, &config, name).await?;
+        self.servers.open_tokens().add(made.kept(name));
         Ok(opened(&config, name, Tokens::Made(made)))
     }
 
@@ -145,10 +146,16 @@ impl EphemeralResource for TenantToken {
                           by themselves.";
             return vec![Diagnostic::error("Tokens that cannot be revoked", detail)];
         };
-        match self.servers.required() {
-            Ok(clients) => kept.revoke(&clients).await,
-            Err(error) => vec![error],
+        let clients = match self.servers.required() {
+            Ok(clients) => clients,
+            Err(error) => return vec![error],
+        };
+        let said = kept.revoke(&clients).await;
+        // What could not be revoked is tried once more when the process ends.
+        if !has_error(&said) {
+            self.servers.open_tokens().remove(&kept);
         }
+        said
     }
 }
 
@@ -242,8 +249,8 @@ struct Made {
 }
 
 /// What is kept for the close.
-#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Kept {
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Kept {
     tenant: String,
     /// The accessor of Nomad's token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -435,7 +442,7 @@ fn interrupted() -> Diagnostic {
 
 impl Kept {
     /// Revokes the tokens, each also where the other cannot be.
-    async fn revoke(&self, clients: &Clients) -> Diagnostics {
+    pub(super) async fn revoke(&self, clients: &Clients) -> Diagnostics {
         let of_nomad = async {
             let accessor = self.nomad.as_deref()?;
             let done = clients.nomad.delete_acl_token(accessor).await;
