@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod ahead;
 pub mod consul;
 pub mod http;
 pub mod nomad;

@@ -205,7 +205,7 @@ fn values_arrive_as_they_were_sent() {
             plain    = [provider::oam::echo("a"), provider::oam::echo(1e30) == 1e30]
             typed    = provider::oam::echo({ map = tomap({ a = 1 }), set = toset(["a"]) })
             third    = floor(provider::oam::echo(1 / 3) * 1000)
-            known    = [provider::oam::known(null), provider::oam::known(tostring(null)), provider::oam::known([1])]
+            known    = [provider::oam::known(tostring(null)), provider::oam::known([1])]
           }
         }
         "#,
@@ -227,8 +227,17 @@ fn values_arrive_as_they_were_sent() {
     assert_eq!(values["plain"], json!(["a", true]));
     assert_eq!(values["typed"], json!({ "map": { "a": 1 }, "set": ["a"] }));
     assert_eq!(values["third"], 333);
-    assert_eq!(values["known"], json!(["null", "null", "all"]));
+    assert_eq!(values["known"], json!(["null", "all"]));
     work.plan().assert_empty();
+
+    // OpenTofu does not call a function with a null of no type.
+    let work = workspace("output \"null\" {\n  value = provider::oam::known(null)\n}\n");
+    work.apply();
+    let run = work.run(&["output", "-json"]);
+    let outputs: serde_json::Value = serde_json::from_str(&run.output).unwrap();
+    let known = outputs["null"]["value"].as_str();
+    let want = work.is_terraform(8).then_some("null");
+    assert_eq!(known, want);
 }
 
 #[test]
@@ -291,7 +300,10 @@ fn an_error_points_at_what_is_to_blame() {
         let [error] = &run.diagnostics[..] else {
             panic!("not one diagnostic: {run:?}")
         };
-        assert_eq!(error.summary, summary, "{error:?}");
+        // What is the fault of no argument, OpenTofu tells at the first one.
+        let told =
+            error.summary == "Invalid function argument" && summary == "Error in function call";
+        assert!(error.summary == summary || told, "{error:?}");
         assert!(error.detail.contains(detail), "{error:?}");
         assert!(!error.detail.contains(".."), "{error:?}");
         assert_eq!(error.line, Some(line), "{error:?}");

@@ -3,8 +3,12 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
+#[path = "properties/attacks.rs"]
+mod attacks;
 #[path = "generate/mod.rs"]
 mod generate;
+#[path = "golden/mod.rs"]
+mod golden;
 
 use generate::application;
 use oam_provider::oam::{self, Node, def};

@@ -262,6 +262,12 @@ impl Host {
             identity: response.target_identity,
         })
     }
+
+    /// Moves a job and refreshes the state, as Terraform does before it plans.
+    async fn moved(&mut self, state: &Json) -> Object {
+        let moved = self.move_job(state).await.unwrap();
+        self.read(&moved).await
+    }
 }
 
 fn value(json: &Json, ty: &Type) -> Value {
@@ -526,11 +532,12 @@ async fn a_job_of_nomads_provider_becomes_an_applications() {
     servers
         .nomad
         .edit("default", "moved-web", |job| job["Priority"] = json!(60));
+    // Terraform plans once more in the apply, from the same state.
+    let again = host.plan(&moved, &config).await;
+    let want = ["The job moved-web has changed since the plan"];
+    assert_eq!(errors(&again.diagnostics), want);
     let (failed, said) = host.apply_plan(&moved, &config, plan).await;
-    assert_eq!(
-        errors(&said),
-        ["The job moved-web has changed since the plan"]
-    );
+    assert_eq!(errors(&said), want);
     assert_eq!(failed.state, moved.state);
     assert_eq!(servers.consul.record("wire-move", "default", "moved"), None);
     assert_eq!(
@@ -576,7 +583,7 @@ async fn no_job_is_taken_from_another_application() {
             "The job turned-web is of another type",
         ),
     ] {
-        let moved = host.move_job(&json!({ "id": id })).await.unwrap();
+        let moved = host.moved(&json!({ "id": id })).await;
         let config = host.config(&worker(name));
         let plan = host.plan(&moved, &config).await;
         assert_eq!(errors(&plan.diagnostics), [want]);
@@ -604,7 +611,7 @@ async fn an_adoption_that_fails_half_way_goes_on() {
     let servers = servers();
     let mut host = Host::new(servers, "wire-half").await;
     servers.nomad.register(&job("half-web", &json!({})));
-    let moved = host.move_job(&json!({ "id": "half-web" })).await.unwrap();
+    let moved = host.moved(&json!({ "id": "half-web" })).await;
     let mut broken = worker("half");
     broken["component"]["web"]["command"] = json!(["/bin/false"]);
     broken["timeouts"] = json!({ "create": "5s" });
@@ -623,6 +630,7 @@ async fn an_adoption_that_fails_half_way_goes_on() {
         let state = host.unwired(plan.planned_state.as_ref());
         assert_eq!(plain(state.get("revision")), revision);
     }
+    let moved = host.read(&moved).await;
     let adopted = host.apply(&moved, &config).await;
     assert_eq!(plain(&adopted.state)["status"], "settled");
 
@@ -638,6 +646,10 @@ async fn a_job_that_is_gone_when_it_is_moved_is_made_anew() {
     let servers = servers();
     let mut host = Host::new(servers, "wire-gone").await;
     let moved = host.move_job(&json!({ "id": "gone-job" })).await.unwrap();
+    let plan = host.plan(&moved, &host.config(&yearly("gone", None))).await;
+    let want = "The job gone-job has not been looked at";
+    assert_eq!(errors(&plan.diagnostics), [want]);
+    let moved = host.read(&moved).await;
     let config = host.config(&yearly("gone", None));
     let plan = host.plan(&moved, &config).await;
     let said: Vec<_> = plan.diagnostics.iter().map(|it| &*it.summary).collect();

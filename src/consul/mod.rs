@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::future::try_join;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use acl::{AclLink, AclPolicy, AclRole, AclToken, NewAclToken};
@@ -232,17 +234,49 @@ impl Client {
         self.recurse(Request::get(&key_path(prefix))).await
     }
 
-    /// As [`Client::list`], but never answered by a server that only believes itself to be the leader;
-    /// see [`Client::get_latest`].
+    /// As [`Client::list`], but with nothing left out: it is never answered by a server that only
+    /// believes itself to be the leader (see [`Client::get_latest`]), and a token that may not read
+    /// everything under `prefix` is refused.
+    ///
+    /// Of a list, Consul leaves out without a word what a token may not read (`kvsList` in its
+    /// `agent/consul/filter.go`). A token that may read the folder's own key, which nobody writes, has
+    /// the rule for all of it.
     ///
     /// # Errors
     /// As of [`http::Client::send`].
     pub async fn list_latest(&self, prefix: &str) -> Result<Vec<Entry>, Error> {
-        self.recurse(Request::get(&key_path(prefix)).query("consistent", ""))
-            .await
+        let request = Request::get(&key_path(prefix)).query("consistent", "");
+        let (_, entries) = try_join(self.get_latest(prefix), self.recurse(request)).await?;
+        Ok(entries)
     }
 
-    async fn recurse(&self, request: Request) -> Result<Vec<Entry>, Error> {
+    /// As [`Client::list`], in a form that need not keep the values.
+    ///
+    /// # Errors
+    /// As of [`http::Client::send`].
+    pub async fn list_as<T: DeserializeOwned>(&self, prefix: &str) -> Result<Vec<T>, Error> {
+        self.recurse(Request::get(&key_path(prefix))).await
+    }
+
+    /// How many keys under `prefix` the token may read. Costs Consul a fraction of a list.
+    ///
+    /// # Errors
+    /// As of [`http::Client::send`].
+    pub async fn count(&self, prefix: &str) -> Result<usize, Error> {
+        let keys = Request::get(&key_path(prefix)).query("keys", "");
+        match self.http.send(self.at(keys)).await {
+            Ok(answer) => Ok(answer.json::<Vec<IgnoredAny>>()?.len()),
+            Err(error) if error.is_not_found() => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A number that is another one after anything was written through this client.
+    pub fn changes(&self) -> u64 {
+        self.http.changes()
+    }
+
+    async fn recurse<T: DeserializeOwned>(&self, request: Request) -> Result<Vec<T>, Error> {
         let request = self.at(request).query("recurse", "");
         match self.http.send(request).await {
             Ok(answer) => answer.json(),

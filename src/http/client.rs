@@ -46,6 +46,7 @@ struct Inner {
     endpoint: Endpoint,
     built: OnceLock<Result<Built, SettingsError>>,
     requests: AtomicU64,
+    changes: Arc<AtomicU64>,
 }
 
 #[derive(Debug)]
@@ -73,6 +74,7 @@ pub struct Request {
     body: Option<Vec<u8>>,
     wait: Duration,
     repeat: Repeat,
+    changes: bool,
 }
 
 impl Request {
@@ -103,6 +105,7 @@ impl Request {
             path.extend(utf8_percent_encode(segment, SEGMENT));
         }
         Self {
+            changes: method != Method::GET,
             method,
             path,
             query: Vec::new(),
@@ -132,6 +135,12 @@ impl Request {
         if let Some(value) = value {
             self.headers.push((name, value.to_owned()));
         }
+        self
+    }
+
+    /// Says of a `PUT` or `POST` that it is a question: what was read before stays true.
+    pub fn question(mut self) -> Self {
+        self.changes = false;
         self
     }
 
@@ -168,6 +177,7 @@ impl Request {
 pub struct Answer {
     body: Vec<u8>,
     index: Option<u64>,
+    next_page: Option<String>,
     endpoint: Arc<Inner>,
     method: &'static str,
     path: String,
@@ -177,6 +187,11 @@ impl Answer {
     /// The index for the next blocking query, where the server sent one above zero.
     pub fn index(&self) -> Option<u64> {
         self.index
+    }
+
+    /// What to ask for the next page of a list with, where there is one (Nomad alone has pages).
+    pub fn next_page(&self) -> Option<&str> {
+        self.next_page.as_deref()
     }
 
     /// The body as it came.
@@ -211,11 +226,22 @@ impl Answer {
 impl Client {
     /// A client for `endpoint`. Does no work yet.
     pub fn new(endpoint: Endpoint) -> Self {
+        Self::counting(endpoint, Arc::default())
+    }
+
+    /// A client for another endpoint that may lead to the same servers: they count their
+    /// [changes](Client::changes) together.
+    pub fn beside(&self, endpoint: Endpoint) -> Self {
+        Self::counting(endpoint, Arc::clone(&self.inner.changes))
+    }
+
+    fn counting(endpoint: Endpoint, changes: Arc<AtomicU64>) -> Self {
         Self {
             inner: Arc::new(Inner {
                 endpoint,
                 built: OnceLock::new(),
                 requests: AtomicU64::new(0),
+                changes,
             }),
         }
     }
@@ -230,6 +256,12 @@ impl Client {
         self.inner.requests.load(Ordering::Relaxed)
     }
 
+    /// A number that is another one after anything was written through this client than before. It moves
+    /// when a write begins and when it ends, so what was read while it stood still is as it was.
+    pub fn changes(&self) -> u64 {
+        self.inner.changes.load(Ordering::SeqCst)
+    }
+
     /// Sends the request, and sends it again where that is safe: up to three times, with growing
     /// pauses, `Retry-After` honoured. A connection that was not made, a 429 and a leaderless
     /// server are tried again for every request; a cut connection and a 5xx only for
@@ -238,10 +270,13 @@ impl Client {
     /// # Errors
     /// Every [`Kind`] but [`Kind::Conflict`].
     pub async fn send(&self, request: Request) -> Result<Answer, Error> {
+        // Also where the future is dropped half way: the server may be at it.
+        let _change = request.changes.then(|| Change::begin(&self.inner.changes));
         let Inner {
             endpoint,
             built,
             requests,
+            ..
         } = self.inner.as_ref();
         let fail = |kind| Error::new(endpoint, request.method_name(), &request.path, kind);
         let url = address(endpoint, &request).map_err(fail)?;
@@ -311,11 +346,16 @@ impl Client {
             .get(self.inner.endpoint.server.index_header())
             .and_then(|value| value.to_str().ok()?.parse().ok())
             .filter(|index| *index > 0);
+        let next_page = response.headers().get("x-nomad-nexttoken");
+        let next_page = next_page.and_then(|value| value.to_str().ok());
+        let next_page = next_page.filter(|token| !token.is_empty());
+        let next_page = next_page.map(str::to_owned);
         let body = response.bytes().await.map_err(lost)?;
         if status.is_success() {
             let answer = Answer {
-                body: body.to_vec(),
+                body: body.into(),
                 index,
+                next_page,
                 endpoint: Arc::clone(&self.inner),
                 method: request.method_name(),
                 path: request.path.clone(),
@@ -328,6 +368,22 @@ impl Client {
             kind: refusal(status, message, retry_after),
             retry_after,
         })
+    }
+}
+
+/// A write under way.
+struct Change<'a>(&'a AtomicU64);
+
+impl<'a> Change<'a> {
+    fn begin(changes: &'a AtomicU64) -> Self {
+        changes.fetch_add(1, Ordering::SeqCst);
+        Self(changes)
+    }
+}
+
+impl Drop for Change<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
     }
 }
 

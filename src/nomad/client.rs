@@ -1,18 +1,22 @@
 //! One method per request.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
+use super::ahead::Indexes;
 use super::model::{Allocation, AllocationMetric, Deployment, Evaluation, JobStub};
+use crate::ahead::Ahead;
 use crate::http::{self, Endpoint, Error, Kind, Repeat, Request};
 
 /// A client of one Nomad agent. Cheap to make and to clone; connects at its first request.
 #[derive(Debug, Clone)]
 pub struct Client {
-    http: http::Client,
+    pub(super) http: http::Client,
+    pub(super) ahead: Arc<Ahead<Indexes>>,
 }
 
 /// A job as Nomad has it.
@@ -152,8 +156,19 @@ impl Wait {
 impl Client {
     /// A client for `endpoint`.
     pub fn new(endpoint: Endpoint) -> Self {
+        Self::with(http::Client::new(endpoint))
+    }
+
+    /// A client of another agent, which may lead to the same cluster: what one of them writes, the other
+    /// knows to have changed.
+    pub fn beside(&self, endpoint: Endpoint) -> Self {
+        Self::with(self.http.beside(endpoint))
+    }
+
+    fn with(http: http::Client) -> Self {
         Self {
-            http: http::Client::new(endpoint),
+            http,
+            ahead: Arc::default(),
         }
     }
 
@@ -220,6 +235,26 @@ impl Client {
         self.http.send(request).await.map_err(conflict)?.json()
     }
 
+    /// What a registration that made the job what it is was answered, for one whose answer was lost.
+    ///
+    /// # Errors
+    /// As of [`http::Client::send`].
+    pub async fn registration(&self, namespace: &str, live: &LiveJob) -> Result<Registered, Error> {
+        let id = live.json.get("ID").and_then(Value::as_str);
+        let evaluations = self.evaluations(namespace, id.unwrap_or_default()).await?;
+        // Nomad notes in it which change of the job it is about (`Register` in its `nomad/job_endpoint.go`).
+        let evaluation = evaluations.iter().find(|evaluation| {
+            evaluation.triggered_by == "job-register"
+                && evaluation.job_modify_index == live.job_modify_index
+        });
+        Ok(Registered {
+            eval_id: evaluation.map(|evaluation| evaluation.id.clone()),
+            eval_create_index: evaluation.map_or(0, |evaluation| evaluation.create_index),
+            job_modify_index: live.job_modify_index,
+            warnings: None,
+        })
+    }
+
     /// Stops the job, and with `purge` forgets it. Gives the evaluation that stops its allocations;
     /// `None` where there was no such job, or nothing to stop.
     ///
@@ -269,7 +304,7 @@ impl Client {
             warnings: Option<String>,
         }
         let request = self.at(
-            Request::post(&["validate", "job"], Repeat::Always),
+            Request::post(&["validate", "job"], Repeat::Always).question(),
             namespace,
         );
         let request = request.body(with_job(serde_json::json!({}), job));
@@ -296,7 +331,7 @@ impl Client {
         diff: bool,
     ) -> Result<Planned, Error> {
         let request = self.at(
-            Request::post(&["job", id, "plan"], Repeat::Always),
+            Request::post(&["job", id, "plan"], Repeat::Always).question(),
             namespace,
         );
         let request = request.body(with_job(serde_json::json!({ "Diff": diff }), job));

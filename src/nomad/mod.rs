@@ -7,12 +7,14 @@
 //! Source: <https://developer.hashicorp.com/nomad/api-docs>, and Nomad's own Go client (`api/`).
 
 mod acl;
+mod ahead;
 mod client;
 mod deployments;
 mod diagnosis;
 pub mod job;
 mod logs;
 mod model;
+mod nodes;
 mod objects;
 mod quota;
 pub mod watch;
@@ -26,5 +28,6 @@ pub use model::{
     AllocDeployment, Allocation, AllocationMetric, Deployment, Evaluation, Group, JobStub,
     RawTaskEvent, TaskState,
 };
+pub use nodes::Node;
 pub use objects::{Deleted, META_PREFIX, META_SCOPE, Namespace, NodePool, Owner, owner};
 pub use quota::{Quota, QuotaLimit};

@@ -288,7 +288,7 @@ static CONSUL_KEY: Block = Block {
     fields: &[Field {
         name: "key",
         oam: "key",
-        kind: Kind::Text(&form::KEY),
+        kind: Kind::Text(&form::CONSUL_KEY),
         required: true,
         doc: "The whole key. The task waits until it is there.",
     }],

@@ -108,11 +108,11 @@ pub static HOST: Form = Form {
 /// A path of a URL or a file system, from the root.
 pub static PATH: Form = Form {
     what: "a path",
-    how: "A path begins with `/`, and has neither spaces nor backticks, quotes or `..` in it.",
-    pattern: r#"^/[^\s`"'\\,$]*$"#,
+    how: "A path begins with `/`, and has neither spaces nor backticks, quotes, braces or `..` in it.",
+    pattern: r#"^/[^\s`"'\\,${}]*$"#,
     check: is_absolute_path,
     good: &["/", "/data", "/health?ready=1"],
-    bad: &["data", "/a b", "/../x", "/`"],
+    bad: &["data", "/a b", "/../x", "/`", "/{x}", "/${x}"],
 };
 
 /// A name without any character that means something elsewhere.
@@ -135,6 +135,18 @@ pub static KEY: Form = Form {
     check: is_key,
     good: &["secret/data/db", "config"],
     bad: &["", "/a", "a/", "a//b", "a/../b", "a b", "a\"}}{{"],
+};
+
+/// A key in Consul: as [`KEY`], but what follows an `@` would be a datacenter for Nomad's templates
+/// (`dcRe` in consul-template's `dependency/dependency.go`).
+pub static CONSUL_KEY: Form = Form {
+    what: "a key in Consul",
+    how: "Write words of letters, digits and `- _ . +` with single slashes between, such as \
+          `config/motd`; none of them begins with a dot.",
+    pattern: "^[A-Za-z0-9_+-][A-Za-z0-9_.+-]*(/[A-Za-z0-9_+-][A-Za-z0-9_.+-]*)*$",
+    check: |text| is_key(text) && !text.contains('@'),
+    good: &["config/motd", "config"],
+    bad: &["", "/a", "a/../b", "a@dc2", "a?dc=dc2", "a\"}}{{"],
 };
 
 /// The name of a field of a secret.
@@ -273,6 +285,7 @@ pub static ALL: &[&Form] = &[
     &PATH,
     &WORD,
     &KEY,
+    &CONSUL_KEY,
     &SECRET_FIELD,
     &VARIABLE,
     &SIGNAL,
@@ -300,7 +313,7 @@ fn is_host(text: &str) -> bool {
 }
 
 fn is_absolute_path(text: &str) -> bool {
-    let harmless = |c: char| !c.is_whitespace() && !c.is_control() && !"`\"'\\,$".contains(c);
+    let harmless = |c: char| !c.is_whitespace() && !c.is_control() && !"`\"'\\,${}".contains(c);
     text.starts_with('/') && text.chars().all(harmless) && !text.split('/').any(|part| part == "..")
 }
 

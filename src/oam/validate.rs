@@ -453,6 +453,14 @@ pub fn container(component: &Node, node: &Node, path: &Path, problems: &mut Vec<
             continue;
         };
         if source.starts_with('/') {
+            let destination = mount.get("destination").as_str().unwrap_or_default();
+            if destination.contains(':') {
+                problems.push(Problem::error(
+                    path.field("destination"),
+                    "A colon in the path of a folder",
+                    "Docker takes what follows a colon for an option of the mount. Choose another path.",
+                ));
+            }
             if is_empty(image) {
                 problems.push(Problem::error(
                     path.field("source"),

@@ -57,6 +57,38 @@ pub struct Vault {
     pub audience: String,
 }
 
+/// Which servers, and where on them: one text for all of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Location(pub String);
+
+impl Config {
+    /// Where the provider block says that records and jobs are.
+    pub fn location(&self) -> Location {
+        let nomad = |endpoint: &Endpoint| {
+            let Endpoint {
+                region, namespace, ..
+            } = endpoint;
+            format!("{} {region:?} {namespace:?}", endpoint.origin())
+        };
+        let clusters = self.clusters.iter().map(|(name, cluster)| {
+            let endpoint = cluster.endpoint.as_ref().map(nomad);
+            format!("{name:?} {endpoint:?} {:?}", cluster.place)
+        });
+        let consul = format!(
+            "{} {:?} {}",
+            self.consul.origin(),
+            self.consul.datacenter,
+            self.key_prefix
+        );
+        // The jobs of tenants say with which role they log in there.
+        let vault = format!("vault: {}", self.vault.is_some());
+        let all = [nomad(&self.nomad), consul, vault]
+            .into_iter()
+            .chain(clusters);
+        Location(all.collect::<Vec<_>>().join("\n"))
+    }
+}
+
 /// Whether a plan asks Nomad what it would do with the jobs that change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DryRun {

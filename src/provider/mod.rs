@@ -13,11 +13,13 @@ pub mod data;
 pub mod ephemeral;
 pub mod functions;
 pub mod planned;
+pub mod quota;
 pub mod scope;
 pub mod tenancy;
 pub mod tenant;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
@@ -33,12 +35,12 @@ use crate::protocol::path::AttributePath;
 use crate::protocol::resource::{self, Resource};
 use crate::protocol::schema::Schema;
 use crate::protocol::value::Value;
-use crate::store::Store;
+use crate::store::{ApplicationKey, Store};
 use crate::translate::Place;
 use crate::{consul, nomad, vault};
-use config::DryRun;
+use config::{DryRun, Location};
 use ephemeral::OpenTokens;
-use planned::{Planned, PlannedScopes, PlannedTenant, PlannedTenants};
+use planned::{Planned, PlannedScopes, PlannedTenant, PlannedTenants, Plans};
 use scope::ScopeResource;
 use scope::data_source::ScopeDataSource;
 use scope::kind::Kind;
@@ -61,6 +63,7 @@ pub struct Servers {
     state: RwLock<State>,
     planned: PlannedScopes,
     planned_tenants: PlannedTenants,
+    replaced: Plans<ApplicationKey>,
     open_tokens: OpenTokens,
 }
 
@@ -92,6 +95,10 @@ pub struct Clients {
     pub dry_run: DryRun,
     /// Whether an error tells the last lines of what a failed task wrote.
     pub failure_logs: bool,
+    /// Where all this is, to tell one configuration of the provider from another.
+    pub location: Location,
+    /// How many refreshes have asked whether anything has changed.
+    pub asked: AtomicU64,
 }
 
 /// The Vault that tenants' secrets are in.
@@ -183,6 +190,12 @@ impl Servers {
         self.planned_tenants.set(name, planned);
     }
 
+    /// The applications that the plan that is being made replaces by others, by ID. Terraform plans the
+    /// other as a creation, which does not say so.
+    pub fn replaced(&self) -> &Plans<ApplicationKey> {
+        &self.replaced
+    }
+
     /// The tokens of tenants that are open.
     pub fn open_tokens(&self) -> &OpenTokens {
         &self.open_tokens
@@ -192,6 +205,7 @@ impl Servers {
         // Whatever was planned before belongs to another run.
         self.planned.clear();
         self.planned_tenants.clear();
+        self.replaced.clear();
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
     }
 }
@@ -266,28 +280,33 @@ impl resource::Provider for OamProvider {
             }
             Err(diagnostics) => return diagnostics,
         };
+        let location = config.location();
         let namespace = config.nomad.namespace.clone();
         let region = config.nomad.region.clone();
         let consul = consul::Client::new(config.consul);
+        let places = config.clusters.iter();
+        let places = places.map(|(name, cluster)| (name.clone(), cluster.place.clone()));
+        let measure = quota::measure(places.collect());
         let store = match Store::new(consul, &config.key_prefix) {
-            Ok(store) => store.with_revisions(config.revisions),
+            Ok(store) => store.with_revisions(config.revisions).with_measure(measure),
             Err(error) => {
                 let path = AttributePath::new("consul").attribute(error.field);
                 return vec![Diagnostic::error(error.summary, error.detail).at(path)];
             }
         };
+        let home = nomad::Client::new(config.nomad.clone());
         let clusters = config.clusters.into_iter().map(|(name, cluster)| {
             let endpoint = cluster.endpoint.unwrap_or_else(|| Endpoint {
                 region: cluster.place.region.clone(),
                 ..config.nomad.clone()
             });
-            let nomad = nomad::Client::new(endpoint);
+            let nomad = home.beside(endpoint);
             let place = cluster.place;
             (name, Cluster { nomad, place })
         });
         let clusters = clusters.collect();
         self.servers.set(State::Ready(Arc::new(Clients {
-            nomad: nomad::Client::new(config.nomad),
+            nomad: home,
             vault: config.vault.map(|vault| Vault {
                 client: vault::Client::new(vault.endpoint),
                 auth_path: vault.auth_path,
@@ -300,6 +319,8 @@ impl resource::Provider for OamProvider {
             clusters,
             dry_run: config.dry_run,
             failure_logs: config.failure_logs,
+            location,
+            asked: AtomicU64::new(0),
         })));
         Vec::new()
     }

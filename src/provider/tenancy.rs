@@ -4,17 +4,21 @@
 //! does nothing to the tenant, from its record; an apply takes it from its record alone. It is read once
 //! for each, and for applications without a tenant not at all.
 
+use std::collections::BTreeSet;
+
 use tokio::sync::OnceCell;
 
 use super::application::failure;
 use super::planned::{Known, PlannedTenant, Rules};
 use super::{Clients, Servers};
+use crate::oam::{Node, Problem};
 use crate::protocol::diagnostic::Diagnostic;
 use crate::protocol::path::AttributePath;
 use crate::store::{
     DEFAULT_TENANT, Phase, SeenTenant, StoreError, Stored, TenantKey, TenantRecord, Version,
 };
 use crate::tenants::Domains;
+use crate::tenants::bounds::{self, Facts};
 
 /// What an application's plan or apply knows of its tenant.
 #[derive(Debug)]
@@ -153,6 +157,58 @@ impl Tenancy {
         };
         let domains = self.domains.get_or_try_init(read).await;
         domains.map_err(|error| failure::store(&error))
+    }
+}
+
+/// The mount of tenants' secrets where the provider block has no `vault`.
+const SECRETS_MOUNT: &str = "secret";
+
+impl Tenancy {
+    /// Where an application of the tenant reaches what is not its own, as far as its values are known.
+    /// `written` is the application as it is configured, and `resolved` with its scopes in it.
+    ///
+    /// # Errors
+    /// Where the tenants or their domains cannot be read.
+    pub async fn trespasses(
+        &self,
+        clients: &Clients,
+        written: &Node,
+        resolved: &Node,
+    ) -> Result<Vec<Problem>, Diagnostic> {
+        let rules = self.rules();
+        let tenants = match rules {
+            Some(_) => BTreeSet::new(),
+            None => self.tenants(clients).await?,
+        };
+        let none = Domains::default();
+        let domains = match bounds::has_hosts(resolved) {
+            true => self.domains(clients).await?,
+            false => &none,
+        };
+        let domain = rules.as_ref().and_then(|rules| rules.domain.get());
+        let facts = Facts {
+            is_managed: rules.is_some(),
+            domain: domain.and_then(Option::as_deref),
+            domains,
+            tenants: &tenants,
+            key_prefix: clients.store.prefix(),
+            secrets_mount: clients
+                .vault
+                .as_ref()
+                .map_or(SECRETS_MOUNT, |vault| &vault.secrets_mount),
+            namespace: &clients.namespace,
+        };
+        Ok(bounds::problems(written, resolved, &facts))
+    }
+
+    /// The tenants that have a record, of a plan as this very plan will leave them.
+    async fn tenants(&self, clients: &Clients) -> Result<BTreeSet<String>, Diagnostic> {
+        let all = clients.store.list_tenants().await;
+        let all = all.map_err(|error| failure::store(&error))?;
+        // Also those whose record cannot be read: they are there.
+        let mut names: BTreeSet<_> = all.iter().map(|(key, _)| key.name().to_owned()).collect();
+        names.extend(self.planned.iter().map(|(name, _)| name.clone()));
+        Ok(names)
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{ApplicationKey, Operation, Phase, ScopeKey, TenantKey};
 use crate::http;
-use crate::tenants::Taken;
+use crate::tenants::{Overrun, Taken};
 
 /// Whose record it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,6 +172,24 @@ pub enum StoreError {
         /// What another has.
         by: Taken,
     },
+    /// A host that the application asks for is in another tenant's domain.
+    HostTaken {
+        /// Which application.
+        key: ApplicationKey,
+        /// The host.
+        host: String,
+        /// Whose domain it is in.
+        tenant: TenantKey,
+    },
+    /// Applications of others have hosts in the domain, so the tenant does not get it.
+    DomainInUse {
+        /// Which tenant was to have it.
+        tenant: TenantKey,
+        /// The domain.
+        domain: String,
+        /// The applications.
+        applications: Vec<ApplicationKey>,
+    },
     /// Another tenant has the same name, but for upper and lower case.
     NameTaken {
         /// Which tenant was to be made.
@@ -185,6 +203,25 @@ pub enum StoreError {
         path: String,
         /// What is wrong with it.
         reason: String,
+    },
+    /// The quotas of the application's tenant leave no room for it.
+    Quota {
+        /// Which application.
+        key: ApplicationKey,
+        /// Which quotas.
+        overruns: Vec<Overrun>,
+    },
+    /// What the tenant's applications have of its quotas was written by a newer provider.
+    NewerLedger {
+        /// The key in Consul.
+        path: String,
+        /// The ledger's format.
+        format: u64,
+    },
+    /// So many operations change what this one changes, too, that its turn has not come.
+    Contended {
+        /// Whose operation it is.
+        key: Key,
     },
     /// A request to Consul failed.
     Consul(Box<http::Error>),
@@ -245,10 +282,27 @@ impl StoreError {
             StoreError::DomainTaken { domain, by, .. } => {
                 format!("The domain {domain} is the tenant {}'s", by.tenant)
             }
+            StoreError::HostTaken { host, tenant, .. } => {
+                format!("The host {host} is the tenant {tenant}'s")
+            }
+            StoreError::DomainInUse { domain, .. } => {
+                format!("Others have hosts in the domain {domain}")
+            }
             StoreError::NameTaken { tenant, other } => {
                 format!("The name {tenant} is too much like that of the tenant {other}")
             }
             StoreError::BadDomains { .. } => "The domains of the tenants cannot be read".to_owned(),
+            StoreError::Quota { key, overruns } => match overruns.as_slice() {
+                [overrun] => overrun.summary(key.tenant()),
+                _ => format!(
+                    "The tenant {} would have more than its quotas",
+                    key.tenant()
+                ),
+            },
+            StoreError::NewerLedger { .. } => {
+                "The usage of the tenant was written by a newer provider".to_owned()
+            }
+            StoreError::Contended { key } => format!("Too many operations at once beside {key}"),
             StoreError::Consul(error) => error.summary(),
         }
     }
@@ -363,6 +417,14 @@ impl StoreError {
                     names.join(", ")
                 )
             }
+            StoreError::HostTaken { .. } => "It is in the domain of that tenant, which only its applications may use. Nothing was changed. Choose another host.".to_owned(),
+            StoreError::DomainInUse { tenant, applications, .. } => {
+                let names: Vec<_> = applications.iter().map(ToString::to_string).collect();
+                format!(
+                    "These are not the tenant's: {}. The tenant {tenant} was not changed. Give them other hosts first, or choose another domain.",
+                    names.join(", ")
+                )
+            }
             StoreError::DomainTaken { tenant, by, .. } => format!(
                 "That tenant has {}, and of two tenants neither may have the other's domain or one above or below it. The tenant {tenant} was not changed. Choose another domain, or change that of the tenant {} first.",
                 by.domain, by.tenant
@@ -373,6 +435,15 @@ impl StoreError {
             StoreError::BadDomains { path, reason } => format!(
                 "The Consul key {path}: {reason}. It has the domain of each tenant, as a JSON object. Nothing was changed. Restore the key from a backup (consul snapshot)."
             ),
+            StoreError::Quota { overruns, .. } => {
+                let details: Vec<_> = overruns.iter().map(Overrun::detail).collect();
+                format!("{} Nothing was changed.", details.join(" "))
+            }
+            StoreError::NewerLedger { path, format } => format!(
+                "The Consul key {path} has format {format}, and this provider knows formats up to {}. Nothing was changed. Use the provider's version that wrote it, or a newer one.",
+                crate::tenants::LEDGER_FORMAT
+            ),
+            StoreError::Contended { .. } => "Others change the same record of the tenant all the time, and were always quicker. Nothing was changed. Apply again, or with less at once (`-parallelism`).".to_owned(),
             StoreError::Consul(error) => error.detail(),
         }
     }

@@ -6,8 +6,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Key, StoreError, Version};
+use super::usage::Measure;
+use super::{ApplicationKey, Key, StoreError, Version};
 use crate::consul::Entry;
+use crate::tenants::Usage;
 
 /// The record format this provider writes. Records of a higher one are never touched.
 pub const FORMAT: u32 = 1;
@@ -43,6 +45,24 @@ pub trait Recorded: Clone + fmt::Debug + Serialize + DeserializeOwned {
 
     /// Whether a creation may take this over, as something that was interrupted.
     fn adoptable(&self) -> bool;
+
+    /// Whether the two are to make the same thing.
+    fn is_like(&self, other: &Self) -> bool;
+
+    /// The application whose tenant has a ledger in which this is, where it is that of one.
+    fn account(_: &Self::Key) -> Option<&ApplicationKey> {
+        None
+    }
+
+    /// What is reserved for it of its tenant's quotas.
+    fn reserved(&self) -> Option<Usage> {
+        None
+    }
+
+    /// The same with what is reserved for it, where it does not say so itself.
+    fn measured(self, _: &Self::Key, _: Option<&Measure>) -> Self {
+        self
+    }
 }
 
 /// What is happening to an application or a scope.

@@ -1,14 +1,17 @@
 //! What must hold of other records for an operation to begin or end, checked in the same transaction.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use super::form::Stored;
 use super::tenants::Claim;
+use super::usage::{Asked, Entered};
 use super::{
     ApplicationKey, DEFAULT_TENANT, MOST_SCOPES, Phase, Record, ScopeKey, Store, StoreError,
     TenantRecord, Version,
 };
 use crate::consul::Op;
+use crate::tenants::Usage;
 
 /// What an application that begins uses of other records, as it was read.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +20,9 @@ pub struct Uses {
     pub scopes: Vec<(ScopeKey, Version)>,
     /// The tenant.
     pub tenant: SeenTenant,
+    /// Until when it waits for other deployments of its tenant to end, where too many are under way;
+    /// as long as for another operation on itself where that is not said.
+    pub until: Option<Instant>,
 }
 
 /// The record of an application's tenant as it was read.
@@ -83,6 +89,22 @@ pub(super) struct Application {
     /// The tenant, which must be settled and active or have no record; `None` where there is nothing
     /// to look after.
     tenant: Option<SeenTenant>,
+    /// The hosts, none of which may be another tenant's.
+    hosts: BTreeSet<String>,
+    until: Option<Instant>,
+}
+
+/// The operation for whose beginning guards are made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Beginning<'a> {
+    /// Its ID.
+    pub(super) operation: &'a str,
+    /// What it reserves of the tenant's quotas.
+    pub(super) usage: Option<Usage>,
+    /// Until when it waits.
+    pub(super) until: Instant,
+    /// As of [`Asked::look`].
+    pub(super) look: bool,
 }
 
 impl Guards {
@@ -94,6 +116,7 @@ impl Guards {
     ) -> Result<Self, StoreError> {
         let mut scopes = BTreeMap::new();
         let mut tenant = None;
+        let mut hosts = BTreeSet::new();
         // What is destroyed begins to use nothing.
         if record.phase != Phase::Destroying {
             let named = super::scope::of_document(&record.document);
@@ -102,6 +125,7 @@ impl Guards {
                 reason,
             })?;
             scopes.extend(named.into_iter().map(|scope| (scope, None)));
+            hosts = super::hosts::of_document(&record.document);
             if key.tenant() != DEFAULT_TENANT {
                 tenant = Some(uses.tenant.clone());
             }
@@ -119,6 +143,8 @@ impl Guards {
                 key: key.clone(),
                 scopes,
                 tenant,
+                until: uses.until,
+                hosts,
             }),
             ..Self::default()
         })
@@ -126,8 +152,9 @@ impl Guards {
 }
 
 impl Store {
-    /// The guards for one try of a transaction. What was read before is taken for what is, but where
-    /// it is tried `again`.
+    /// The guards for one try of a transaction, of an operation that begins or of one that ends. What
+    /// was read before is taken for what is, but where it is tried `again`. `None` where the operation
+    /// had to wait, so that all has to be looked at again.
     ///
     /// # Errors
     /// What does not hold.
@@ -135,13 +162,16 @@ impl Store {
         &self,
         guards: &Guards,
         again: bool,
-    ) -> Result<Vec<Guard>, StoreError> {
+        begins: Option<Beginning<'_>>,
+    ) -> Result<Option<Vec<Guard>>, StoreError> {
         let mut all = Vec::new();
         if let Some(application) = &guards.application {
             let Application {
                 key,
                 scopes,
                 tenant,
+                until,
+                hosts,
             } = application;
             let scopes = self.guarded_scopes(key, scopes);
             let tenant = async {
@@ -150,15 +180,34 @@ impl Store {
                     Some(seen) => self.guarded_tenant(key, seen, again).await.map(Some),
                 }
             };
-            let (scopes, tenant) = futures_util::future::try_join(scopes, tenant).await?;
+            let hosts = self.guarded_hosts(key, hosts);
+            let found = futures_util::future::try_join3(scopes, tenant, hosts).await?;
+            let (scopes, tenant, hosts) = found;
             all.extend(scopes);
-            all.extend(tenant);
+            all.extend(hosts);
+            if let Some((tenant, quotas)) = tenant {
+                all.push(tenant);
+                if let Some(begins) = begins {
+                    let asked = Asked {
+                        application: key,
+                        usage: begins.usage.unwrap_or_default(),
+                        operation: begins.operation,
+                        until: until.unwrap_or(begins.until),
+                        look: begins.look,
+                        quotas,
+                    };
+                    match self.entered(&asked).await? {
+                        Entered::If(guard) => all.extend(guard),
+                        Entered::Waited => return Ok(None),
+                    }
+                }
+            }
         }
         if let Some(claim) = &guards.claim {
             all.extend(self.claimed(claim).await?);
         }
         let deleted = guards.deleted.iter().cloned();
         all.extend(deleted.map(|key| Guard::Delete { key }));
-        Ok(all)
+        Ok(Some(all))
     }
 }

@@ -7,10 +7,15 @@ use std::time::{Duration, Instant, SystemTime};
 use tracing::{info, warn};
 
 use super::form::{Recorded, decode, encode, stored};
-use super::guards::{Guard, Guards};
+use super::guards::{Beginning, Guard, Guards};
 use super::session::Session;
-use super::{Expect, Key, LARGEST, LONGEST_QUERY, Operation, Record, Store, StoreError, Version};
+use super::unseen::{self, Seen};
+use super::usage::{LOOK, Left, Measure, pause};
+use super::{
+    Expect, Key, LARGEST, LONGEST_QUERY, Operation, Phase, Record, Store, StoreError, Version,
+};
 use crate::consul::{Entry, Op, TxnError, encode_txn};
+use crate::tenants::Usage;
 
 /// A record whose lock is held. Give it back with [`Store::settle`], [`Store::abandon`] or
 /// [`Store::remove`]; one that is dropped stays locked until [`Store::close`] or the process' end.
@@ -24,6 +29,8 @@ pub struct Held<R: Recorded = Record> {
     value: Vec<u8>,
     index: u64,
     adopted: Option<R>,
+    /// Whether Terraform knows nothing of it so far.
+    is_new: bool,
 }
 
 impl<R: Recorded> Held<R> {
@@ -50,8 +57,30 @@ impl<R: Recorded> Held<R> {
 
 /// How an operation ends.
 enum Outcome {
-    Write(Vec<u8>),
+    /// The record becomes this value.
+    Write {
+        value: Vec<u8>,
+        /// What is reserved then of the tenant's quotas.
+        reserved: Option<Usage>,
+    },
     Delete,
+}
+
+impl Outcome {
+    fn write<R: Recorded>(record: &R) -> Self {
+        Self::Write {
+            value: encode(record),
+            reserved: record.reserved(),
+        }
+    }
+
+    /// What it leaves in the tenant's ledger.
+    fn left(&self) -> Left {
+        match self {
+            Self::Write { reserved, .. } => Left::Usage(*reserved),
+            Self::Delete => Left::Nothing,
+        }
+    }
 }
 
 /// What to do after a refused begin.
@@ -63,6 +92,19 @@ enum Next<R> {
         index: u64,
         operation: Option<Operation>,
     },
+    /// There is one already, and it is settled.
+    Exists(Entry),
+}
+
+impl<R: Recorded> Next<R> {
+    fn measured(self, key: &R::Key, measure: Option<&Measure>) -> Self {
+        match self {
+            Self::Again(expect, Some(record)) => {
+                Self::Again(expect, Some(record.measured(key, measure)))
+            }
+            next => next,
+        }
+    }
 }
 
 impl Store {
@@ -77,26 +119,45 @@ impl Store {
     ) -> Result<Held<R>, StoreError> {
         let consul = &self.inner.consul;
         let path = self.place::<R>(key);
-        let deadline = Instant::now() + self.lock_wait;
+        let mut deadline = Instant::now() + self.lock_wait;
+        let is_new = expect == Expect::Absent;
         let (mut expect, mut adopted) = (expect, None);
         // What an adopted record has to be followed in is not known before it is adopted.
         let before = match expect {
             Expect::Version(version) if R::FOLLOWS => self.in_version(key, version).await?,
             _ => None,
         };
-        let mut again = false;
+        let (mut tried, mut refused, mut looked) = (0, 0, None::<Instant>);
         loop {
-            let guarded = match guards {
-                Some(guards) => self.guards(guards, again).await?,
-                None => Vec::new(),
-            };
-            again = true;
             let session = self.inner.sessions.current(consul).await?;
             let operation = self.operation(&session);
+            let id = operation.id.clone();
             let record = record.clone().stamped(record.phase(), Some(operation));
             let record = match adopted.as_ref().or(before.as_ref()) {
                 Some(before) => self.after(key, record, before)?,
                 None => record,
+            };
+            let guarded = match guards {
+                Some(guards) => {
+                    let begun = Instant::now();
+                    let look = looked.is_none_or(|looked| looked.elapsed() >= LOOK);
+                    let begins = Beginning {
+                        operation: &id,
+                        usage: record.reserved(),
+                        until: deadline,
+                        look,
+                    };
+                    let guarded = self.guards(guards, tried > 0, Some(begins)).await?;
+                    tried += 1;
+                    looked = looked.filter(|_| !look).or(Some(begun));
+                    let Some(guarded) = guarded else {
+                        // It is not on this record that it has waited.
+                        deadline += begun.elapsed();
+                        continue;
+                    };
+                    guarded
+                }
+                None => Vec::new(),
             };
             let value = encode(&record);
             let check = match expect {
@@ -139,6 +200,7 @@ impl Store {
                         value,
                         index,
                         adopted,
+                        is_new,
                     });
                 }
                 Err(refusals) => refusals,
@@ -147,9 +209,15 @@ impl Store {
             let guards_alone = refusals
                 .iter()
                 .all(|refusal| refusal.op_index < guarded.len());
-            if guards_alone && !left.is_zero() {
+            if guards_alone {
+                if left.is_zero() {
+                    let key = key.clone().into();
+                    return Err(StoreError::Contended { key });
+                }
                 // Another record was touched in between. What is the matter with it shows when it is
                 // read.
+                pause(refused).await;
+                refused += 1;
                 continue;
             }
             // `kvsLockTxn` in Consul's `agent/consul/state/kvs.go`.
@@ -160,7 +228,28 @@ impl Store {
                 self.inner.sessions.ended(&session);
             }
             let entry = consul.get_latest(&path).await?;
-            match next(key, expect, adopted.take(), entry)? {
+            let next = next(key, expect, adopted.take(), entry)?;
+            match next.measured(key, self.measure.as_ref()) {
+                Next::Exists(entry) => {
+                    let found = stored::<R>(key, &entry)?;
+                    match self
+                        .seen(key, &record, &entry, &session.id, deadline)
+                        .await?
+                    {
+                        Seen::No => {
+                            info!(%key, "there already, by an apply that Terraform does not know of");
+                            let record = found.record.measured(key, self.measure.as_ref());
+                            (expect, adopted) = (Expect::Version(found.version), Some(record));
+                        }
+                        Seen::Perhaps => {}
+                        Seen::Yes => {
+                            return Err(StoreError::Exists {
+                                key: key.clone().into(),
+                                phase: found.record.phase(),
+                            });
+                        }
+                    }
+                }
                 Next::Again(next, adopt) if next != expect || session_ended => {
                     (expect, adopted) = (next, adopt);
                 }
@@ -205,7 +294,8 @@ impl Store {
         let found = entry
             .filter(|entry| Version::of(0, &entry.value).digest == version.digest)
             .map(|entry| stored::<R>(key, &entry));
-        Ok(found.transpose()?.map(|found| found.record))
+        let found = found.transpose()?.map(|found| found.record);
+        Ok(found.map(|record| record.measured(key, self.measure.as_ref())))
     }
 
     /// A record with what has to be kept in mind of the one before.
@@ -241,11 +331,10 @@ impl Store {
         record: &R,
         beside: &[Op<'_>],
     ) -> Result<Version, StoreError> {
-        let value = encode(record);
-        let version = |index| Version::of(index, &value);
-        self.conclude(held, Outcome::Write(value.clone()), None, beside)
+        let tells = self.tells(held, record);
+        self.conclude(held, Outcome::write(record), None, tells, beside)
             .await
-            .map(version)
+            .map(|index| Version::of(index, &encode(record)))
     }
 
     /// As [`Store::write`], where the guards hold.
@@ -255,11 +344,19 @@ impl Store {
         record: &R,
         guards: &Guards,
     ) -> Result<Version, StoreError> {
-        let value = encode(record);
-        let version = |index| Version::of(index, &value);
-        self.conclude(held, Outcome::Write(value.clone()), Some(guards), &[])
+        let tells = self.tells(held, record);
+        self.conclude(held, Outcome::write(record), Some(guards), tells, &[])
             .await
-            .map(version)
+            .map(|index| Version::of(index, &encode(record)))
+    }
+
+    /// Whether what is written ends a creation, which is remembered then as one to be marked.
+    fn tells<R: Recorded>(&self, held: &Held<R>, record: &R) -> bool {
+        let tells = held.is_new && record.phase() == Phase::Settled;
+        if tells {
+            self.marked(unseen::mark(&held.path), &held.session.id);
+        }
+        tells
     }
 
     /// Deletes the record, and the lock with it.
@@ -273,7 +370,7 @@ impl Store {
         held: &Held<R>,
         beside: &[Op<'_>],
     ) -> Result<(), StoreError> {
-        self.conclude(held, Outcome::Delete, None, beside)
+        self.conclude(held, Outcome::Delete, None, false, beside)
             .await
             .map(drop)
     }
@@ -284,34 +381,48 @@ impl Store {
         held: &Held<R>,
         guards: &Guards,
     ) -> Result<(), StoreError> {
-        self.conclude(held, Outcome::Delete, Some(guards), &[])
+        self.conclude(held, Outcome::Delete, Some(guards), false, &[])
             .await
             .map(drop)
     }
 
     /// Ends an operation, where the guards hold, with what goes along if there is room for it. Gives
     /// the record's new index.
+    ///
+    /// The ledger of the application's tenant goes along, too, unless others are always quicker to
+    /// change it: it says too much then, and is made anew when that matters. `tells` marks what Terraform
+    /// does not know yet.
     async fn conclude<R: Recorded>(
         &self,
         held: &Held<R>,
         outcome: Outcome,
         guards: Option<&Guards>,
+        tells: bool,
         beside: &[Op<'_>],
     ) -> Result<u64, StoreError> {
         let consul = &self.inner.consul;
         let (key, session) = (held.path.as_str(), held.session.id.as_str());
         let (mut index, mut locked) = (held.index, true);
         let deadline = Instant::now() + self.lock_wait;
-        let mut rounds = 0;
+        let (mut rounds, mut refused) = (0, 0);
+        let mut account = R::account(&held.key);
+        let mark = unseen::mark(key);
+        let about = match &outcome {
+            Outcome::Write { value, .. } => unseen::digest(value),
+            Outcome::Delete => Vec::new(),
+        };
         // The second round is for a lock that expired. A third: it expired just in between.
         while rounds < 3 {
-            let guarded = match guards {
-                Some(guards) => self.guards(guards, true).await?,
+            let mut guarded = match guards {
+                Some(guards) => self.guards(guards, true, None).await?.unwrap_or_default(),
                 None => Vec::new(),
             };
+            if let Some(application) = account {
+                guarded.extend(self.left(application, outcome.left()).await?);
+            }
             let mut ops: Vec<_> = guarded.iter().map(Guard::op).collect();
             ops.extend(match (&outcome, locked) {
-                (Outcome::Write(value), true) => {
+                (Outcome::Write { value, .. }, true) => {
                     vec![
                         Op::CheckIndex { key, index },
                         Op::Unlock {
@@ -321,7 +432,7 @@ impl Store {
                         },
                     ]
                 }
-                (Outcome::Write(value), false) => vec![Op::Cas { key, value, index }],
+                (Outcome::Write { value, .. }, false) => vec![Op::Cas { key, value, index }],
                 (Outcome::Delete, true) => {
                     vec![
                         Op::CheckSession { key, session },
@@ -330,7 +441,19 @@ impl Store {
                 }
                 (Outcome::Delete, false) => vec![Op::DeleteCas { key, index }],
             });
-            fits(held.key.clone().into(), &ops)?;
+            ops.push(match tells && locked {
+                true => Op::Lock {
+                    key: &mark,
+                    value: &about,
+                    session,
+                },
+                false => Op::Delete { key: &mark },
+            });
+            if let Err(error) = fits(held.key.clone().into(), &ops) {
+                account.take().ok_or(error)?;
+                warn!(key, "the record leaves no room for its tenant's ledger");
+                continue;
+            }
             let own = ops.len();
             ops.extend_from_slice(beside);
             if fits(held.key.clone().into(), &ops).is_err() {
@@ -349,6 +472,14 @@ impl Store {
                         rounds += 1;
                     }
                     if guards_alone {
+                        if rounds > 0 && account.take().is_some() {
+                            warn!(
+                                key,
+                                "others are always quicker to change the tenant's ledger"
+                            );
+                        }
+                        pause(refused).await;
+                        refused += 1;
                         continue;
                     }
                     None
@@ -357,7 +488,7 @@ impl Store {
                 Err(TxnError::Http(error)) => return Err(error.into()),
             };
             match (consul.get_latest(key).await, &outcome, lost_answer) {
-                (Ok(Some(entry)), Outcome::Write(value), _)
+                (Ok(Some(entry)), Outcome::Write { value, .. }, _)
                     if entry.value == *value && entry.session.is_none() =>
                 {
                     return Ok(entry.modify_index);
@@ -425,6 +556,9 @@ fn next<R: Recorded>(
             Expect::Version(found.version),
             Some(found.record),
         ));
+    }
+    if found.record.phase() == Phase::Settled {
+        return Ok(Next::Exists(entry));
     }
     Err(StoreError::Exists {
         key: key.clone().into(),

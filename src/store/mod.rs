@@ -5,6 +5,7 @@
 //! scopes: `<prefix>/scopes/<kind>/<name>` holds a [`ScopeRecord`], which is worked on in the same
 //! manner. How the two are kept together is told in `scopes.rs`. `<prefix>/tenants/<name>` holds a
 //! [`TenantRecord`], and `<prefix>/domains` the domains of all tenants: see `tenants.rs`.
+//! `<prefix>/usage/<tenant>` adds up what the tenant's applications have of its quotas: see `usage.rs`.
 //!
 //! What each apply made of an application is kept for a while below `<prefix>/revisions/`: see
 //! `revisions.rs`.
@@ -40,6 +41,7 @@
 //! | after the intent of an update | record with the new document, applying; old jobs | refresh shows the jobs' drift from the document; apply begins from that record |
 //! | after job N of several | record as above; N jobs are new | the same; jobs that are as they should be are not touched |
 //! | before step 3 | record as above; all jobs new | the same, and the apply only settles |
+//! | after step 3 of a creation, before Terraform knows | record, settled, with a mark | Terraform creates again: `begin` adopts the record, see `unseen.rs` |
 //! | during a destroy | record, destroying; some jobs gone | the resource is still in Terraform's state; destroy again purges the rest and deletes the record |
 //!
 //! In each row an apply that comes before the dead process's lock has expired waits for that.
@@ -53,9 +55,11 @@
 //! <https://developer.hashicorp.com/consul/docs/automate/session>, and for what each verb checks, Consul's
 //! `agent/consul/state/kvs.go` and `txn.go`.
 
+mod ahead;
 mod error;
 mod form;
 mod guards;
+mod hosts;
 mod lock;
 mod record;
 mod revisions;
@@ -64,6 +68,8 @@ mod scopes;
 mod session;
 mod tenant;
 mod tenants;
+mod unseen;
+mod usage;
 mod version;
 
 pub use error::{Key, StoreError};
@@ -76,15 +82,19 @@ pub use scope::{ScopeKey, ScopeKind, ScopeRecord};
 pub use scopes::{MOST_SCOPES, Removal};
 pub use tenant::{TenantKey, TenantRecord};
 pub use tenants::TenantRemoval;
-pub use version::Version;
+pub use usage::Measure;
+pub use version::{Digest, Version};
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use self::ahead::Versions;
 use self::form::{Recorded, stored};
 use self::guards::Guards;
 use self::session::Sessions;
+use crate::ahead::Ahead;
 use crate::consul::{self, Entry, Op};
 use crate::http::SettingsError;
 
@@ -114,6 +124,7 @@ pub struct Store {
     inner: Arc<Inner>,
     lock_wait: Duration,
     revisions: u64,
+    measure: Option<Measure>,
 }
 
 #[derive(Debug)]
@@ -122,6 +133,10 @@ struct Inner {
     prefix: String,
     sessions: Sessions,
     operations: AtomicU64,
+    ahead: Ahead<Versions>,
+    scopes_ahead: ahead::Scopes,
+    /// Keys that tell of creations which Terraform may not know yet, and the session that holds each.
+    marks: Mutex<BTreeMap<String, String>>,
 }
 
 impl Store {
@@ -151,11 +166,15 @@ impl Store {
             prefix: prefix.to_owned(),
             sessions: Sessions::default(),
             operations: AtomicU64::new(0),
+            ahead: Ahead::default(),
+            scopes_ahead: ahead::Scopes::default(),
+            marks: Mutex::default(),
         };
         Ok(Self {
             inner: Arc::new(inner),
             lock_wait: LOCK_WAIT,
             revisions: revisions::KEPT,
+            measure: None,
         })
     }
 
@@ -316,8 +335,10 @@ impl Store {
         self.delete_beside(&held, &beside).await
     }
 
-    /// Ends the Consul session, if there is one. Locks still held are given back by that.
+    /// Ends the Consul session, if there is one. Locks still held are given back by that. To be called when
+    /// whoever asked for the operations has their results: creations count as known from here on.
     pub async fn close(&self) {
+        self.take_marks_away().await;
         self.inner.sessions.close(&self.inner.consul).await;
     }
 }

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::form::Recorded;
+use super::usage::Measure;
 use super::{FORMAT, Key, Operation, Phase, ScopeKey, scope};
+use crate::tenants::Usage;
 
 /// The tenant of applications that name none.
 pub const DEFAULT_TENANT: &str = "default";
@@ -88,6 +90,11 @@ pub struct Record {
     /// them. Written by the store while the phase is not settled.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub leaving: BTreeSet<ScopeKey>,
+    /// What it has of its tenant's quotas or, while the phase is not settled, what is reserved for it:
+    /// the most of what it had and what it is to have. `None` without a tenant, and in a record from
+    /// before there were quotas.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserved: Option<Usage>,
     /// Who is at it; written by the store while the phase is not settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<Operation>,
@@ -137,11 +144,38 @@ impl Recorded for Record {
         for scope in scope::of_document(&self.document)? {
             leaving.remove(&scope);
         }
-        Ok(Self { leaving, ..self })
+        let reserved = match (self.reserved, before.reserved) {
+            (Some(after), Some(before)) => Some(after.most(before)),
+            (after, before) => after.or(before),
+        };
+        Ok(Self {
+            leaving,
+            reserved,
+            ..self
+        })
     }
 
     fn adoptable(&self) -> bool {
         self.phase == Phase::Applying && self.revision == 1
+    }
+
+    fn is_like(&self, other: &Self) -> bool {
+        self.document == other.document && self.applied_scopes == other.applied_scopes
+    }
+
+    fn account(key: &ApplicationKey) -> Option<&ApplicationKey> {
+        (key.tenant() != DEFAULT_TENANT).then_some(key)
+    }
+
+    fn reserved(&self) -> Option<Usage> {
+        self.reserved
+    }
+
+    fn measured(self, key: &ApplicationKey, measure: Option<&Measure>) -> Self {
+        let reserved = self
+            .reserved
+            .or_else(|| measure.and_then(|measure| measure.of(key, &self)));
+        Self { reserved, ..self }
     }
 }
 
@@ -225,6 +259,10 @@ mod tests {
                     jobs: [("web".to_owned(), job.clone())].into(),
                     applied_scopes: [("network/mesh".to_owned(), serde_json::json!({}))].into(),
                     leaving: leaving.clone(),
+                    reserved: operation.is_none().then(|| Usage {
+                        jobs: 1,
+                        ..Usage::default()
+                    }),
                     operation: operation.clone(),
                 };
                 let value = encode(&record);

@@ -17,7 +17,8 @@
 //! `<prefix>/domains` is one key: all tenants' domains, each with its tenant. An operation that gives a
 //! tenant a domain adds it in the transaction that begins it, with check-and-set, so that of two tenants
 //! that want the same one is refused. Until the operation has settled, the tenant has the domain before
-//! beside it. What is written at the end, or with the removal, takes away what is no more.
+//! beside it. What is written at the end, or with the removal, takes away what is no more. That no other's
+//! application has a host in it is told in `hosts.rs`.
 //!
 //! # Names
 //!
@@ -34,7 +35,7 @@ use super::{
     Version,
 };
 use crate::consul::Entry;
-use crate::tenants::Domains;
+use crate::tenants::{Domains, Quotas};
 
 /// What an operation does to the domains of all tenants.
 #[derive(Debug)]
@@ -133,7 +134,7 @@ impl Store {
     }
 
     /// The domains of all tenants and the index of their key, 0 where there is none.
-    async fn read_domains(&self) -> Result<(Domains, u64), StoreError> {
+    pub(super) async fn read_domains(&self) -> Result<(Domains, u64), StoreError> {
         let path = self.domains_path();
         let Some(entry) = self.inner.consul.get_latest(&path).await? else {
             return Ok((Domains::default(), 0));
@@ -172,21 +173,22 @@ impl Store {
     }
 
     /// Writes the intent to make or change the tenant and takes its lock, if its record is what
-    /// `expect` says, no other tenant has its domain, and none has its name in other letters. Waits
-    /// while another operation holds it. The record's `format`, `phase` and `operation` are filled in
+    /// `expect` says, no other tenant has its domain, no application of others has a host in it, and no
+    /// tenant has its name in other letters. Waits while another operation holds it. The record's `format`, `phase` and `operation` are filled in
     /// here.
     ///
     /// A creation takes over what an interrupted creation or removal has left ([`Held::adopted`]).
     ///
     /// # Errors
-    /// [`StoreError::DomainTaken`], [`StoreError::NameTaken`]; otherwise as of [`Store::begin`].
+    /// [`StoreError::DomainTaken`], [`StoreError::DomainInUse`], [`StoreError::NameTaken`]; otherwise as of [`Store::begin`].
     pub async fn begin_tenant(
         &self,
         key: &TenantKey,
         expect: Expect,
         record: TenantRecord,
     ) -> Result<Held<TenantRecord>, StoreError> {
-        let claim = record.domain.clone().map(|domain| Claim::Add {
+        let domain = record.domain.clone();
+        let claim = domain.clone().map(|domain| Claim::Add {
             tenant: key.clone(),
             domain,
         });
@@ -194,27 +196,63 @@ impl Store {
             claim,
             ..Guards::default()
         };
+        // What there is to go back to, should the domain be in use.
+        let before = match expect {
+            Expect::Version(_) if domain.is_some() => self.read_tenant(key).await?,
+            _ => None,
+        };
         let intent = record.stamped(Phase::Applying, None);
         let held = self.lock(key, expect, intent, Some(&guards)).await?;
-        if expect != Expect::Absent {
-            return Ok(held);
-        }
-        let error = match self.namesake(key).await {
-            Ok(None) => return Ok(held),
-            Ok(Some(other)) => StoreError::NameTaken {
-                tenant: key.clone(),
-                other,
-            },
+        let error = match self.is_free(key, expect, domain.as_deref()).await {
+            Ok(()) => return Ok(held),
             Err(error) => error,
         };
-        let back = match held.adopted().cloned() {
+        let before = before.map(|before| before.record);
+        let back = match held.adopted().cloned().or(before) {
             None => self.discard_tenant(held).await,
-            Some(before) => self.write(&held, &before).await.map(drop),
+            Some(before) => {
+                let guards = Guards {
+                    claim: Some(Claim::Keep {
+                        tenant: key.clone(),
+                        domain: before.domain.clone(),
+                    }),
+                    ..Guards::default()
+                };
+                let back = self.write_guarded(&held, &before, &guards).await;
+                back.map(drop)
+            }
         };
         if let Err(error) = back {
             warn!(tenant = %key, %error, "the tenant is left as one that is being made");
         }
         Err(error)
+    }
+
+    /// Looks whether others have what a tenant is to have, now that the intent says that it is to.
+    async fn is_free(
+        &self,
+        key: &TenantKey,
+        expect: Expect,
+        domain: Option<&str>,
+    ) -> Result<(), StoreError> {
+        if expect == Expect::Absent
+            && let Some(other) = self.namesake(key).await?
+        {
+            return Err(StoreError::NameTaken {
+                tenant: key.clone(),
+                other,
+            });
+        }
+        let Some(domain) = domain else { return Ok(()) };
+        let applications = self.strangers(key, domain).await?;
+        match applications.is_empty() {
+            true => Ok(()),
+            false => Err(StoreError::DomainInUse {
+                tenant: key.clone(),
+                domain: domain.to_owned(),
+                applications,
+            }),
+        }
     }
 
     /// Another tenant of the same name in other letters.
@@ -350,14 +388,14 @@ impl Store {
         Ok(all.into_iter().map(|(key, _)| key).collect())
     }
 
-    /// What guards the tenant of an application that begins. What was read before is taken for what
-    /// is, but where it is tried `again`.
+    /// What guards the tenant of an application that begins, and its quotas where it has a record.
+    /// What was read before is taken for what is, but where it is tried `again`.
     pub(super) async fn guarded_tenant(
         &self,
         key: &ApplicationKey,
         seen: &SeenTenant,
         again: bool,
-    ) -> Result<Guard, StoreError> {
+    ) -> Result<(Guard, Option<Quotas>), StoreError> {
         let tenant = TenantKey::new(key.tenant());
         let now = match seen {
             SeenTenant::Absent if !again => None,
@@ -372,7 +410,7 @@ impl Store {
         let Some(now) = now else {
             return match seen {
                 SeenTenant::Found(_) => Err(StoreError::TenantGone { key: key.clone() }),
-                SeenTenant::Absent | SeenTenant::Unread => Ok(Guard::Absent { key: path }),
+                SeenTenant::Absent | SeenTenant::Unread => Ok((Guard::Absent { key: path }, None)),
             };
         };
         let phase = now.record.phase;
@@ -385,10 +423,13 @@ impl Store {
         match seen {
             SeenTenant::Absent => Err(changed(phase)),
             SeenTenant::Found(seen) if !seen.version.is_same(&now.version) => Err(changed(phase)),
-            SeenTenant::Found(_) | SeenTenant::Unread => Ok(Guard::Same {
-                key: path,
-                index: now.version.index,
-            }),
+            SeenTenant::Found(_) | SeenTenant::Unread => {
+                let guard = Guard::Same {
+                    key: path,
+                    index: now.version.index,
+                };
+                Ok((guard, Some(now.record.quotas)))
+            }
         }
     }
 }

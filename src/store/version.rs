@@ -53,9 +53,36 @@ impl FromStr for Version {
 /// FNV-1a, 64 bits. It tells apart two states that the provider or an operator wrote; it need not
 /// withstand anybody, since whoever may write the record may also write the jobs.
 fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+    fnv1a_from(0xcbf2_9ce4_8422_2325, bytes)
+}
+
+fn fnv1a_from(start: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(start, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     })
+}
+
+/// A digest of several parts, with the same promise as that of a [`Version`].
+#[derive(Debug, Clone)]
+pub struct Digest(u64);
+
+impl Default for Digest {
+    fn default() -> Self {
+        Self(fnv1a(b""))
+    }
+}
+
+impl Digest {
+    /// Adds a part. Two parts are another thing than one of both.
+    pub fn add(&mut self, part: &[u8]) {
+        self.0 = fnv1a_from(self.0, part);
+        self.0 = fnv1a_from(self.0, &part.len().to_le_bytes());
+    }
+
+    /// The digest of the parts so far.
+    pub fn value(&self) -> u64 {
+        self.0
+    }
 }
 
 #[cfg(test)]
@@ -73,6 +100,18 @@ mod tests {
         // The test vectors of the FNV reference: the empty text and "foobar".
         assert_eq!(fnv1a(b""), 0xcbf2_9ce4_8422_2325);
         assert_eq!(fnv1a(b"foobar"), 0x8594_4171_f739_67e8);
+        let of = |parts: &[&str]| {
+            let mut digest = Digest::default();
+            parts.iter().for_each(|part| digest.add(part.as_bytes()));
+            digest.value()
+        };
+        let all = [&["ab"][..], &["a", "b"], &["b", "a"], &["ab", ""], &[]].map(of);
+        assert!(
+            all.iter()
+                .enumerate()
+                .all(|(i, one)| !all[..i].contains(one)),
+            "{all:?}"
+        );
         for text in ["", "42", "42-", "-1", "x-1", "1-g", "42 - 1"] {
             assert!(text.parse::<Version>().is_err(), "{text}");
         }

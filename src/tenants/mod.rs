@@ -1,17 +1,22 @@
-//! Tenants: what is a tenant's by its name alone, how much of everything it may have, and whose a host
-//! is.
+//! Tenants: what is a tenant's by its name alone, how much of everything it may have, whose a host is, and
+//! what an application may reach.
 //!
 //! A tenant has a namespace in Nomad, a prefix for its services and a folder in Consul, and a folder of
 //! secrets in Vault, and policies that let nobody else's things be reached with its tokens.
 
+pub mod bounds;
 mod domains;
+mod ledger;
 mod mark;
 mod names;
 pub mod policies;
+mod usage;
 
 pub use domains::{Domains, Taken, is_within};
+pub use ledger::{Entry, LEDGER_FORMAT, Ledger, Overrun};
 pub use mark::{META_TENANT, Mark};
 pub use names::Names;
+pub use usage::{Quota, Usage};
 
 use serde::{Deserialize, Serialize};
 

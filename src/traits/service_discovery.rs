@@ -96,7 +96,8 @@ fn check(component: &Node, path: &Path, problems: &mut Vec<Problem>) {
         _ => &[],
     };
     for (index, tag) in tags.iter().enumerate() {
-        if tag.as_str().is_some_and(|tag| tag.starts_with("traefik.")) {
+        let prefix = tag.as_str().and_then(|tag| tag.get(..8));
+        if prefix.is_some_and(|prefix| prefix.eq_ignore_ascii_case("traefik.")) {
             problems.push(Problem::error(
                 path.field("tags").index(index),
                 "A tag of Traefik's",

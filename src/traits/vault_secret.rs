@@ -127,7 +127,7 @@ impl Trait for Secrets {
         for (path, secret) in &self.0 {
             let templates = secret.templates(path);
             for task in draft.own_tasks() {
-                task.vault = Some(Vault {});
+                task.vault = Some(Vault::default());
                 task.templates.extend(templates.iter().cloned());
             }
             let block = draft.path().field("vault_secret").key(path);

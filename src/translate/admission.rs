@@ -4,6 +4,16 @@
 
 use serde_json::{Value, json};
 
+use crate::tenants::Usage;
+
+/// What the proxy of a service takes (`connectSidecarResources` in Nomad's
+/// `nomad/job_endpoint_hook_connect.go`).
+pub const PROXY: Usage = Usage {
+    jobs: 0,
+    cpu_mhz: 250,
+    memory_mb: 128,
+};
+
 /// Constraints on what a node must have: for a Consul service and for the identity of one (1.7.0 was the
 /// least Consul before Nomad 1.7), for Vault, for bridge networks, and for the mesh.
 const CONSTRAINTS: [(&str, &str, &str); 10] = [
@@ -146,7 +156,7 @@ fn proxy(service: &str) -> Value {
         "Config": { "image": "${meta.connect.sidecar_image}" },
         "Lifecycle": { "Hook": "prestart", "Sidecar": true },
         "LogConfig": { "MaxFiles": 2, "MaxFileSizeMB": 2 },
-        "Resources": { "CPU": 250, "MemoryMB": 128 },
+        "Resources": { "CPU": PROXY.cpu_mhz, "MemoryMB": PROXY.memory_mb },
         "ShutdownDelay": 5_000_000_000_i64,
     })
 }

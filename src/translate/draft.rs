@@ -30,6 +30,7 @@ pub struct Draft<'a> {
     pub mesh: Option<Mesh>,
     application: &'a Application,
     component: &'a str,
+    vault_role: Option<String>,
     service_name: String,
     service: Option<Service>,
     further_services: Vec<Service>,
@@ -90,6 +91,7 @@ impl<'a> Draft<'a> {
             mesh: None,
             application,
             component,
+            vault_role: target.vault_role.clone(),
             service_name: oam::service_name(tenant, &application.name, component),
             service: None,
             further_services: Vec::new(),
@@ -188,6 +190,7 @@ impl<'a> Draft<'a> {
             mut job,
             mut group,
             network,
+            vault_role,
             service,
             further_services,
             origins,
@@ -196,6 +199,13 @@ impl<'a> Draft<'a> {
         } = self;
         if network != Network::default() {
             group.networks.push(network);
+        }
+        for vault in group
+            .tasks
+            .iter_mut()
+            .filter_map(|task| task.vault.as_mut())
+        {
+            vault.role.clone_from(&vault_role);
         }
         group.services.extend(service);
         group.services.extend(further_services);

@@ -5,6 +5,9 @@
 //! (`Canonicalize` in Nomad's `api/jobs.go`, `api/tasks.go`, `api/services.go`; the admission
 //! mutators, in [`admission`]). Everything else is a difference.
 
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
 use serde_json::{Map, Value};
 
 use super::origin::item_name;
@@ -38,10 +41,8 @@ pub fn compare(translation: &Translation, live: &Value) -> Vec<Difference> {
     let recorded = expected(translation);
     let mut walk = Walk {
         signals: admission::signals(&recorded),
-        defaults: inherited(&translation.job)
-            .into_iter()
-            .chain(defaults(&translation.job.job_type))
-            .collect(),
+        inherited: inherited(&translation.job),
+        defaults: table(&translation.job.job_type),
         origins: &translation.origins,
         ranges: scaled(translation),
         found: Vec::new(),
@@ -52,13 +53,24 @@ pub fn compare(translation: &Translation, live: &Value) -> Vec<Difference> {
 
 /// The fields in which two jobs of ours differ, such as `TaskGroups/web/Count`.
 pub fn changes(before: &Job, after: &Job) -> Vec<String> {
-    let job = |job: &Job| Translation {
+    let before = Translation {
         component: String::new(),
         cluster: None,
-        job: job.clone(),
+        job: before.clone(),
         origins: Vec::new(),
     };
-    let found = compare(&job(after), &expected(&job(before)));
+    changes_of_live(&expected(&before), after)
+}
+
+/// The fields in which a live job, as of [`compare`], differs from one of ours.
+pub fn changes_of_live(live: &Value, after: &Job) -> Vec<String> {
+    let after = Translation {
+        component: String::new(),
+        cluster: None,
+        job: after.clone(),
+        origins: Vec::new(),
+    };
+    let found = compare(&after, live);
     found
         .into_iter()
         .map(|difference| difference.job_path)
@@ -93,7 +105,8 @@ fn scaled(translation: &Translation) -> Vec<(String, u64, u64)> {
 
 struct Walk<'t> {
     signals: Vec<String>,
-    defaults: Vec<(&'static str, Value)>,
+    inherited: Vec<(&'static str, Value)>,
+    defaults: &'static Table,
     origins: &'t [Origin],
     ranges: Vec<(String, u64, u64)>,
     found: Vec<Difference>,
@@ -222,10 +235,10 @@ impl Walk<'_> {
 
     /// What Nomad fills in where nothing is set.
     fn default(&self, path: &str) -> Option<&Value> {
-        let default = self
-            .defaults
-            .iter()
-            .find(|(pattern, _)| matches(pattern, path));
+        let last = path.rsplit('/').next()?;
+        let defaults = self.defaults.get(last).into_iter().flatten();
+        let mut all = self.inherited.iter().chain(defaults);
+        let default = all.find(|(pattern, _)| matches(pattern, path));
         default.map(|(_, value)| value)
     }
 
@@ -372,6 +385,28 @@ fn inherited(job: &Job) -> Vec<(&'static str, Value)> {
     .collect()
 }
 
+/// Defaults with their patterns, by the last part of the pattern.
+type Table = HashMap<&'static str, Vec<(&'static str, Value)>>;
+
+/// The defaults of a type of job, made once.
+fn table(job_type: &str) -> &'static Table {
+    static TABLES: [OnceLock<Table>; 4] = [const { OnceLock::new() }; 4];
+    let index = match job_type {
+        "service" => 0,
+        "system" => 1,
+        "batch" => 2,
+        _ => 3,
+    };
+    TABLES[index].get_or_init(|| {
+        let mut table = Table::new();
+        for (pattern, value) in defaults(job_type) {
+            let last = pattern.rsplit('/').next().unwrap_or_default();
+            table.entry(last).or_default().push((pattern, value));
+        }
+        table
+    })
+}
+
 /// What Nomad 1.11 fills in, by the type of the job.
 fn defaults(job_type: &str) -> Vec<(&'static str, Value)> {
     let mut all: Vec<(&str, Value)> = vec![
@@ -429,6 +464,7 @@ fn defaults(job_type: &str) -> Vec<(&'static str, Value)> {
             "TaskGroups/*/Tasks/*/Templates/*/Splay",
             (5 * SECOND).into(),
         ),
+        ("TaskGroups/*/Tasks/*/Consul/Cluster", "default".into()),
         ("TaskGroups/*/Tasks/*/Vault/Env", true.into()),
         ("TaskGroups/*/Tasks/*/Vault/Cluster", "default".into()),
         ("TaskGroups/*/Tasks/*/Vault/ChangeMode", "restart".into()),
@@ -585,6 +621,35 @@ mod tests {
                 json!({"Name": "consul-service_shop-web-http", "ServiceName": "other"});
         });
         assert!(!found.is_empty());
+    }
+
+    /// A task with another role in Vault has another's secrets.
+    #[test]
+    fn another_role_in_vault_is_drift() {
+        let node = Node::from(&json!({"name": "shop", "component": {"web": {
+            "type": "worker",
+            "image": "nginx",
+            "vault_secret": {"secret/data/acme/db": {"env": {"password": "DB_PASSWORD"}}},
+        }}}));
+        let application = oam::parse(&node).unwrap();
+        let target = |role: Option<&str>| Target {
+            vault_role: role.map(str::to_owned),
+            clusters: [("eu".to_owned(), translate::Place::default())].into(),
+            ..Target::default()
+        };
+        let with = |role| translate::translate(&application, &target(role)).remove(0);
+        let (bare, acme) = (with(None), with(Some("oam-acme")));
+        let place = "TaskGroups/web/Tasks/web/Vault/Role";
+        assert_eq!(changes(&bare.job, &acme.job), [place]);
+        let found = |translation: &Translation, role: Value| {
+            after(translation, |job| {
+                job["TaskGroups"][0]["Tasks"][0]["Vault"]["Role"] = role;
+            })
+        };
+        assert_eq!(found(&bare, json!("")), Vec::<String>::new());
+        assert_eq!(found(&bare, json!("oam-acme")), [place]);
+        assert_eq!(found(&acme, json!("oam-beta")), [place]);
+        assert_eq!(found(&acme, json!("")), [place]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod draft;
 pub mod drift;
 mod origin;
 mod task;
+mod usage;
 
 use std::collections::BTreeMap;
 
@@ -20,6 +21,7 @@ use crate::traits;
 pub use draft::{Draft, Mesh, service};
 pub use origin::{Inverse, Origin, item_name};
 pub use task::{Program, secret_field};
+pub use usage::{instances, usage, usage_of_instance, usage_of_job};
 
 /// The key in a job's meta that says which application it belongs to.
 pub const META_APPLICATION: &str = "oam.application";
@@ -35,6 +37,9 @@ pub struct Target {
     pub region: Option<String>,
     /// Datacenters, or patterns of them.
     pub datacenters: Vec<String>,
+    /// The role with which tasks that use Vault log in there, where it is not the one of Nomad's
+    /// configuration.
+    pub vault_role: Option<String>,
     /// Further clusters by name, which components may name.
     pub clusters: BTreeMap<String, Place>,
 }
@@ -120,6 +125,7 @@ pub fn translate_component(
                 namespace: target.namespace.clone(),
                 region: place.region.clone(),
                 datacenters: place.datacenters.clone(),
+                vault_role: target.vault_role.clone(),
                 clusters: BTreeMap::new(),
             };
             let job = job(application, name, component, &there, Some(cluster));

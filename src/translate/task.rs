@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{Inverse, Origin};
-use crate::nomad::job::{Resources, Task, Template, Vault};
+use crate::nomad::job::{Consul, Resources, Task, Template, Vault};
 use crate::oam::application::{EnvFrom, Resources as Wanted};
 use crate::oam::{Path, units};
 
@@ -140,10 +140,11 @@ pub(super) fn fetch_variables(task: &mut Task, variables: &BTreeMap<String, EnvF
                 "{{{{ with secret \"{}\" }}}}{name}={{{{ {field} | toJSON }}}}{{{{ end }}}}\n",
                 secret.path
             ));
-            task.vault = Some(Vault {});
+            task.vault = Some(Vault::default());
         }
         if let Some(key) = &from.consul_key {
             text.push_str(&format!("{name}={{{{ key \"{}\" | toJSON }}}}\n", key.key));
+            task.consul = Some(Consul {});
         }
     }
     if !text.is_empty() {
@@ -202,7 +203,7 @@ pub(super) fn pull_with(task: &mut Task, secret: &str) {
         change_signal: None,
         err_missing_key: true,
     });
-    task.vault = Some(Vault {});
+    task.vault = Some(Vault::default());
     let [(username, _), (password, _)] = REGISTRY;
     let auth = json!([{
         "username": format!("${{{username}}}"),

@@ -217,8 +217,8 @@ fn a_killed_update_loses_nothing() {
 
 /// Where the provider is killed: at the request, counted from the start of the apply, that is a write
 /// to this server. The request itself never arrives.
-struct Crash {
-    name: &'static str,
+pub struct Crash {
+    pub name: &'static str,
     what: &'static str,
     server: &'static str,
     write: usize,
@@ -252,7 +252,7 @@ const CRASHES: &[Crash] = &[
 ];
 
 /// Two components without anything to wait for.
-fn two(greeting: &str) -> String {
+pub fn two(greeting: &str) -> String {
     let more = format!(
         "driver = \"raw_exec\"\n command = [\"/bin/true\"]\n env = {{ A = \"{greeting}\" }}"
     );
@@ -260,7 +260,7 @@ fn two(greeting: &str) -> String {
 }
 
 /// Runs Terraform with these arguments until the write that the crash names, and kills the provider.
-fn crash(work: &mut Workspace, crash: &Crash, arguments: &[&str]) {
+pub fn crash(work: &mut Workspace, crash: &Crash, arguments: &[&str]) {
     let servers = servers();
     let nomad = Proxy::start(&servers.nomad.address);
     let consul = Proxy::start(&servers.consul.address);
@@ -298,7 +298,7 @@ fn crash(work: &mut Workspace, crash: &Crash, arguments: &[&str]) {
     work.set("CONSUL_HTTP_ADDR", &servers.consul.address);
 }
 
-fn gone(name: &str) {
+pub fn gone(name: &str) {
     assert_eq!(
         servers().nomad.job_ids(&format!("{name}-")),
         Vec::<String>::new()
@@ -307,13 +307,13 @@ fn gone(name: &str) {
 }
 
 /// Whatever came before, the record says that nothing is under way any more.
-fn settled(name: &str) {
+pub fn settled(name: &str) {
     let record = servers().consul.record("oam", "default", name).unwrap();
     assert_eq!(record["phase"], "settled", "{record:#}");
 }
 
 /// Runs `test` for each crash at once, as each waits for the dead provider's session to run out.
-fn for_each_crash(test: fn(&Crash)) {
+pub fn for_each_crash(test: fn(&Crash)) {
     std::thread::scope(|scope| {
         let all: Vec<_> = CRASHES
             .iter()
@@ -325,7 +325,7 @@ fn for_each_crash(test: fn(&Crash)) {
     });
 }
 
-const APPLY: &[&str] = &["apply", "-json", "-auto-approve"];
+pub const APPLY: &[&str] = &["apply", "-json", "-auto-approve"];
 
 #[test]
 fn a_crash_anywhere_in_a_create_leaves_nothing_lost() {

@@ -7,6 +7,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod adoption;
 mod applies;
 mod clusters;
 mod components;
@@ -22,10 +23,15 @@ mod imports;
 mod lifecycle;
 mod manifests;
 mod moves;
+mod newer;
+mod policies;
 mod promotion;
+mod quotas;
+mod records;
 mod revisions;
 mod scopes;
 mod secrets;
+mod secure;
 mod tenants;
 mod traits;
 mod upgrade;

@@ -13,8 +13,7 @@ fn a_nomad_job_moves_into_an_application() {
         servers,
         &(application("fromjob", &worker("web", "")) + moved),
     );
-    if !work.run(&["version"]).output.starts_with("Terraform") {
-        println!("skipped: only Terraform moves resources from one type to another");
+    if !work.is_terraform(8) {
         return;
     }
     nomad.register(&json!({

@@ -5,6 +5,7 @@
 //! of its own, since what is made for them is called after both.
 
 mod applications;
+mod boundaries;
 mod crashes;
 mod drift;
 mod life;
@@ -12,41 +13,16 @@ mod others;
 mod pipelines;
 mod tokens;
 
-use std::sync::OnceLock;
-
 use serde_json::Value;
 
 use super::yearly;
-use crate::support::servers::Options;
-use crate::support::terraform::{Diagnostic, provider_block};
-use crate::support::{Servers, Workspace};
+use crate::support::terraform::{Diagnostic, provider_block_with};
+use crate::support::{Role, Servers, Workspace, guarded};
 
-/// Servers that deny by default, with a Vault.
-fn guarded() -> &'static Servers {
-    static GUARDED: OnceLock<Servers> = OnceLock::new();
-    GUARDED.get_or_init(|| {
-        Servers::start(Options {
-            acl: true,
-            vault: true,
-            ..Options::default()
-        })
-    })
-}
-
-/// A provider block for these servers, with the Vault that they have.
+/// A provider block for these servers, with the Vault that they have and with tokens that may do no more
+/// than the guide says of a provider for everything.
 fn provider(servers: &Servers, prefix: &str) -> String {
-    let block = provider_block(servers, prefix);
-    if !servers.has_vault() {
-        return block;
-    }
-    let vault = servers.vault();
-    let end = block.rfind('}').unwrap();
-    format!(
-        "{}  vault {{\n    address = \"{}\"\n    token = \"{}\"\n  }}\n}}\n",
-        &block[..end],
-        vault.address,
-        vault.token.as_deref().unwrap()
-    )
+    provider_block_with(servers, prefix, &servers.tokens(Role::Everything, prefix))
 }
 
 /// A workspace whose records are under this prefix.

@@ -102,3 +102,50 @@ fn requests_reach_the_application_of_their_host_and_path() {
             .then_some(())
     });
 }
+
+/// The forms let through what means something in a rule outside of its quotes: inside of them it is a path.
+#[test]
+fn what_stands_in_a_path_is_no_rule() {
+    let Some(servers) = platform() else { return };
+    let path = "/)||Host(victim.boxes.example.com)||PathPrefix(/";
+    let web = |name: &str, host: &str, more: &str| {
+        let ingress =
+            format!("ingress {{\n      host = \"{host}.boxes.example.com\"\n      {more}\n    }}");
+        web(name, &ingress)
+    };
+    let hostile = web(
+        "hostile",
+        "hostile",
+        &format!(
+            "path_prefix = \"{path}\"\n    }}\n    service_discovery {{\n      tags = [\"victim.boxes.example.com\", \"traefik/enable\"]"
+        ),
+    );
+    let configuration = [
+        resource("hostile", "ruled-hostile", &format!("{BRIDGE}{hostile}")),
+        resource(
+            "victim",
+            "ruled-victim",
+            &format!("{BRIDGE}{}", web("victim", "victim", "")),
+        ),
+    ];
+    let work = Workspace::new(servers, &configuration.concat());
+    work.apply();
+    let ask = |host: &str, path: &str| {
+        let reply = servers
+            .traefik()
+            .get(&format!("{host}.boxes.example.com"), path);
+        let first = reply.body.lines().next().unwrap_or_default().to_owned();
+        (reply.status, first)
+    };
+    let of = |name: &str| (200, format!("component={name}"));
+    eventually("Traefik serves both", || {
+        let both = (ask("hostile", path), ask("victim", "/"));
+        (both == (of("hostile"), of("victim"))).then_some(())
+    });
+    for path in [path, "/x", "/)"] {
+        assert_eq!(ask("victim", path), of("victim"), "{path}");
+        assert_eq!(ask("nobodys", path).0, 404, "{path}");
+    }
+    assert_eq!(ask("hostile", "/").0, 404);
+    destroy(servers, &work, "ruled-hostile");
+}

@@ -2,8 +2,9 @@
 //!
 //! A [`Workspace`] is a folder with a configuration and its state. The provider is found through
 //! `dev_overrides`, so nothing is installed and no registry is asked. `OAM_TEST_CLI` selects the
-//! program: `terraform`, `opentofu`, or by default `cli` (see `tools/servers`).
+//! program: `terraform`, `terraform-next`, `opentofu`, or by default `cli` (see `tools/servers`).
 
+use super::policies::{Role, Tokens};
 use super::process::clean_environment;
 use super::servers::Servers;
 use super::tools;
@@ -58,11 +59,26 @@ pub struct Plan {
 
 impl Workspace {
     /// A folder with the provider configured for these servers, in `provider.tf`; further
-    /// configuration goes to `main.tf`.
+    /// configuration goes to `main.tf`. With ACLs on, the provider may manage applications without a
+    /// tenant, and no more ([`Role::Applications`]).
     pub fn new(servers: &Servers, configuration: &str) -> Self {
+        Self::with(
+            servers,
+            configuration,
+            &servers.tokens(Role::Applications, "oam"),
+        )
+    }
+
+    /// As [`Workspace::new`], with these tokens.
+    pub fn with(servers: &Servers, configuration: &str, tokens: &Tokens) -> Self {
         let workspace = Self::bare(configuration);
-        workspace.write("provider.tf", &provider_block(servers, "oam"));
+        workspace.give(servers, tokens);
         workspace
+    }
+
+    /// Has the provider use these tokens from now on.
+    pub fn give(&self, servers: &Servers, tokens: &Tokens) {
+        self.write("provider.tf", &provider_block_with(servers, "oam", tokens));
     }
 
     /// A folder with this configuration alone in `main.tf`: the provider block is the caller's.
@@ -158,6 +174,20 @@ impl Workspace {
             .spawn()
             .expect("Terraform can be run");
         Running { child }
+    }
+
+    /// Whether this is Terraform, and 1.`minor` or newer; says `skipped` where it is not.
+    pub fn is_terraform(&self, minor: u64) -> bool {
+        let version = self.run(&["version"]).output;
+        let first = version.lines().next().unwrap_or_default();
+        let found = first
+            .strip_prefix("Terraform v1.")
+            .and_then(|rest| rest.split('.').next()?.parse::<u64>().ok());
+        let is = found.is_some_and(|found| found >= minor);
+        if !is {
+            println!("skipped: {first} is not Terraform 1.{minor} or newer");
+        }
+        is
     }
 
     /// `validate`: its diagnostics.
@@ -274,8 +304,14 @@ impl Drop for Workspace {
     }
 }
 
-/// A provider block for these servers, with their tokens and certificates.
+/// A provider block for these servers, with certificates and with tokens for [`Role::Applications`].
 pub fn provider_block(servers: &Servers, key_prefix: &str) -> String {
+    let tokens = servers.tokens(Role::Applications, key_prefix);
+    provider_block_with(servers, key_prefix, &tokens)
+}
+
+/// A provider block for these servers, with certificates and with these tokens.
+pub fn provider_block_with(servers: &Servers, key_prefix: &str, tokens: &Tokens) -> String {
     let mut tls = String::new();
     if let (Some(_), Some(client)) = (&servers.authority, &servers.client) {
         tls = format!(
@@ -289,13 +325,21 @@ pub fn provider_block(servers: &Servers, key_prefix: &str) -> String {
         Some(token) => format!("    token = \"{token}\"\n"),
         None => String::new(),
     };
+    let vault = match &tokens.vault {
+        Some(_) => format!(
+            "  vault {{\n    address = \"{}\"\n{}{tls}  }}\n",
+            servers.vault().address,
+            token(&tokens.vault)
+        ),
+        None => String::new(),
+    };
     format!(
         "provider \"oam\" {{\n  nomad {{\n    address = \"{}\"\n{}{tls}  }}\n  consul {{\n    \
-         address = \"{}\"\n{}{tls}    key_prefix = \"{key_prefix}\"\n  }}\n}}\n",
+         address = \"{}\"\n{}{tls}    key_prefix = \"{key_prefix}\"\n  }}\n{vault}}}\n",
         servers.nomad.address,
-        token(&servers.nomad.token),
+        token(&tokens.nomad),
         servers.consul.address,
-        token(&servers.consul.token),
+        token(&tokens.consul),
     )
 }
 
@@ -305,31 +349,47 @@ pub struct Running {
 }
 
 impl Running {
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends Terraform alone a SIGINT, as a pipeline's cancel button does.
     pub fn interrupt(&self) {
         let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap());
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
     }
 
+    /// Terraform's own process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The provider process that this Terraform started, if it runs now.
     pub fn provider(&self) -> Option<nix::unistd::Pid> {
-        let parent = self.child.id().to_string();
-        let listing = Command::new("ps")
-            .args(["-eo", "pid=,ppid=,args="])
-            .output();
-        let listing = String::from_utf8(listing.unwrap().stdout).unwrap();
-        listing.lines().find_map(|line| {
-            let mut words = line.split_whitespace();
-            let pid: i32 = words.next()?.parse().ok()?;
-            let ours = words.next()? == parent && line.contains("terraform-provider-oam");
-            ours.then(|| nix::unistd::Pid::from_raw(pid))
-        })
+        providers(self.child.id()).first().copied()
     }
 
     /// Waits for the end.
     pub fn wait(self) -> Run {
         Run::new(self.child.wait_with_output().unwrap())
     }
+}
+
+/// The provider processes that a Terraform process has started and that run now.
+pub fn providers(terraform: u32) -> Vec<nix::unistd::Pid> {
+    let parent = terraform.to_string();
+    let listing = Command::new("ps")
+        .args(["-eo", "pid=,ppid=,args="])
+        .output();
+    let listing = String::from_utf8(listing.unwrap().stdout).unwrap();
+    let found = listing.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        let pid: i32 = words.next()?.parse().ok()?;
+        let ours = words.next()? == parent && line.contains("terraform-provider-oam");
+        ours.then(|| nix::unistd::Pid::from_raw(pid))
+    });
+    found.collect()
 }
 
 impl Run {

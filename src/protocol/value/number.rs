@@ -10,6 +10,10 @@ use bigdecimal::{FromPrimitive, ToPrimitive};
 /// More digits than `go-cty`'s 512-bit numbers can hold by far, and few enough to be harmless.
 const MAX_DIGITS: i64 = 10_000;
 
+/// How many digits before the point a number may have that an integer or a double holds; negative for zeros
+/// after it. To find out what few letters with a great exponent are would take more time than they are worth.
+const FORMS: std::ops::RangeInclusive<i64> = -330..=310;
+
 /// A number, always in the first of these forms that holds it exactly, as `go-cty` chooses them
 /// when it encodes one. So numbers that are equal compare as equal.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,6 +60,12 @@ impl Number {
 
     fn from_decimal(value: BigDecimal) -> Self {
         let value = value.normalized();
+        let whole_digits = i64::try_from(value.digits())
+            .unwrap_or(i64::MAX)
+            .saturating_sub(value.as_bigint_and_scale().1);
+        if !FORMS.contains(&whole_digits) {
+            return Self::Big(Box::new(value));
+        }
         if value.is_integer()
             && let Some(small) = value.to_i64()
         {

@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 use super::config::{self, Operation};
 use super::private::{Private, Seen};
 use super::purge::{JobRef, Purge};
-use super::{failure, plan, purge};
+use super::register::Registration;
+use super::{adopt, failure, plan, unchanged};
 use crate::nomad::watch::{self, Healthy};
 use crate::nomad::{self, Enforce, Registered, Wait};
 use crate::oam::{self, Node};
@@ -22,10 +23,12 @@ use crate::protocol::diagnostic::{Diagnostic, Diagnostics, has_error};
 use crate::protocol::path::AttributePath;
 use crate::protocol::resource::{ApplyRequest, ApplyResponse, Context};
 use crate::protocol::value::Value;
+use crate::provider::quota::{self, Shares};
 use crate::provider::tenancy::Tenancy;
 use crate::provider::{Clients, scope};
 use crate::store::{
-    ApplicationKey, Expect, FORMAT, Held, JobRecord, Phase, Record, ScopeKey, Uses, Version,
+    ApplicationKey, DEFAULT_TENANT, Expect, FORMAT, Held, JobRecord, Phase, Record, ScopeKey, Uses,
+    Version,
 };
 use crate::translate::{self, Translation};
 
@@ -39,9 +42,11 @@ pub async fn apply(clients: &Clients, cx: &Context, request: ApplyRequest) -> Ap
     } = &request;
     if !prior.is_null() && !plan::changes(prior, planned, private) {
         // New timeouts concern the provider alone.
+        let mut kept = Private::read(private);
+        unchanged::seal_again(clients, prior, planned, &mut kept);
         return ApplyResponse {
+            private: kept.write(),
             state: request.planned,
-            private: request.private,
             diagnostics: Vec::new(),
         };
     }
@@ -50,7 +55,7 @@ pub async fn apply(clients: &Clients, cx: &Context, request: ApplyRequest) -> Ap
         Err(diagnostics) => return unchanged(request, diagnostics),
     };
     let request = ApplyRequest { planned, ..request };
-    let work = match Work::new(clients, &request) {
+    let mut work = match Work::new(clients, &request) {
         Ok(work) => work,
         Err(diagnostics) => return unchanged(request, diagnostics),
     };
@@ -58,20 +63,30 @@ pub async fn apply(clients: &Clients, cx: &Context, request: ApplyRequest) -> Ap
         return unchanged(request, vec![failure::not_refreshed()]);
     };
     let tenancy = Tenancy::recorded(clients, work.key.tenant()).await;
-    let tenancy = match tenancy.map(|tenancy| (tenancy.refusal(), tenancy)) {
-        Ok((None, tenancy)) => tenancy,
-        Ok((Some(diagnostic), _)) | Err(diagnostic) => return unchanged(request, vec![diagnostic]),
+    let tenancy = match tenancy {
+        Ok(tenancy) => tenancy,
+        Err(diagnostic) => return unchanged(request, vec![diagnostic]),
     };
+    // What was not known at the plan is known now, and tenants may have come or changed since.
+    let refused = plan::tenanted(&tenancy, clients, &request.planned).await;
+    if has_error(&refused) {
+        return unchanged(request, refused);
+    }
     let uses = Uses {
         scopes,
         tenant: tenancy.seen(),
+        until: Some(work.deadline.into_std()),
     };
+    work.count(clients).await;
     let begun = clients
         .store
         .begin_using(&work.key, expect, work.intent(), &uses);
     match cx.cancel.run_until_cancelled(begun).await {
         Some(Ok(held)) => work.carry_out(clients, cx, held).await,
-        Some(Err(error)) => unchanged(request, vec![failure::store(&error)]),
+        Some(Err(error)) => {
+            let diagnostics = quota::failure(work.planned, &work.shares, &error);
+            unchanged(request, diagnostics)
+        }
         None => unchanged(request, vec![failure::cancelled()]),
     }
 }
@@ -147,6 +162,8 @@ struct Work<'a> {
     /// The jobs to be purged, by key: because they are no more, or are elsewhere, or because Nomad
     /// cannot turn one type of job into another.
     purges: BTreeMap<String, JobRef>,
+    /// What it takes of its tenant's quotas; nothing without a tenant.
+    shares: Shares,
     deadline: Instant,
 }
 
@@ -168,7 +185,7 @@ impl<'a> Work<'a> {
             Value::Null => Private::default(),
             _ => Private::read(&request.private),
         };
-        let is_new = prior.is_null() || private.adopt.is_some();
+        let is_new = prior.is_null() || adopt::is_open(prior);
         let operation = match is_new {
             true => Operation::Create,
             false => Operation::Update,
@@ -197,7 +214,8 @@ impl<'a> Work<'a> {
                 writes.insert(job_key.clone());
             }
             let Some(before) = before else { continue };
-            if !nomad_can_turn(before, &translation.job) {
+            let live = seen.and_then(|seen| seen.kind.as_deref());
+            if !nomad_can_turn(before, live, &translation.job) {
                 let old = JobRef {
                     cluster: translation.cluster.clone(),
                     namespace: before.namespace.clone(),
@@ -225,8 +243,17 @@ impl<'a> Work<'a> {
             before,
             writes,
             purges,
+            shares: Shares::default(),
             deadline: Instant::now() + timeout,
         })
+    }
+
+    /// Finds out what it takes of its tenant's quotas.
+    async fn count(&mut self, clients: &Clients) {
+        if self.key.tenant() != DEFAULT_TENANT {
+            let jobs = self.translations.iter().map(|it| (it.key(), &it.job));
+            self.shares = Shares::of(clients, jobs).await;
+        }
     }
 
     /// What the record must be; `None` where nobody has seen it.
@@ -255,7 +282,11 @@ impl<'a> Work<'a> {
                 job_modify_index: None,
             };
             // One that goes elsewhere has the new place below, and so another key for the old one.
-            jobs.insert(format!("{key}{LEFT}"), left);
+            let mut key = format!("{}{LEFT}", key.trim_end_matches(LEFT));
+            while jobs.contains_key(&key) {
+                key.push_str(LEFT);
+            }
+            jobs.insert(key, left);
         }
         for translation in &self.translations {
             let key = translation.key();
@@ -288,6 +319,7 @@ impl<'a> Work<'a> {
             jobs,
             applied_scopes: applied_scopes(self.planned),
             leaving: BTreeSet::new(),
+            reserved: (self.key.tenant() != DEFAULT_TENANT).then(|| self.shares.sum()),
             operation: None,
         }
     }
@@ -333,10 +365,26 @@ impl<'a> Work<'a> {
         healthy.or_else(written).or_else(seen)
     }
 
+    /// Whether the job is as the record will say, and nothing about it can change without its index. One
+    /// that was registered has the index of the registration, unless somebody has changed it since.
+    fn is_sound(&self, key: &str, done: &Done) -> bool {
+        let healthy = done.healthy.get(key);
+        match done.written.get(key) {
+            Some(written) => healthy.is_some_and(|healthy| {
+                healthy.job_modify_index == written.job_modify_index && healthy.to_promote.is_none()
+            }),
+            None => self
+                .private
+                .jobs
+                .get(key)
+                .is_some_and(|seen| seen.sound && self.index(key, done) == Some(seen.index)),
+        }
+    }
+
     async fn carry_out(mut self, clients: &Clients, cx: &Context, held: Held) -> ApplyResponse {
         let mut done = Done::default();
         if let Some(interrupted) = held.adopted() {
-            self.purge_what_is_no_more(interrupted);
+            self.purge_what_is_no_more(clients, interrupted).await;
         }
         self.purge(clients, cx, &mut done).await;
         if !has_error(&done.diagnostics) {
@@ -355,14 +403,27 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// A creation that was interrupted may have left jobs of components that are no more.
-    fn purge_what_is_no_more(&mut self, interrupted: &Record) {
+    /// A creation that was interrupted may have left jobs of components that are no more, or that are of
+    /// another kind now.
+    async fn purge_what_is_no_more(&mut self, clients: &Clients, interrupted: &Record) {
         for (key, job) in &interrupted.jobs {
-            let ours = |it: &Translation| {
+            let left = job_ref(key, job);
+            let ours = |it: &&Translation| {
                 it.key() == *key && it.job.namespace == job.namespace && it.job.id == job.id
             };
-            if !self.translations.iter().any(ours) {
-                self.purges.insert(key.clone(), job_ref(key, job));
+            let stays = match self.translations.iter().find(ours) {
+                None => false,
+                Some(translation) => match clients.nomad_of(left.cluster.as_deref()) {
+                    // What cannot be asked is told when the job is written.
+                    Err(_) => true,
+                    Ok(nomad) => match nomad.job(&job.namespace, &job.id).await {
+                        Ok(Some(live)) => plan::live_kind(&live) == plan::kind(&translation.job),
+                        _ => true,
+                    },
+                },
+            };
+            if !stays {
+                self.purges.insert(key.clone(), left);
             }
         }
     }
@@ -405,7 +466,12 @@ impl<'a> Work<'a> {
                 Some(seen) if !done.purged.contains(&key) => Enforce::Index(seen.index),
                 _ => Enforce::New,
             };
-            match self.register(clients, translation, enforce).await {
+            let registration = Registration {
+                clients,
+                key: &self.key,
+                is_new: self.is_new,
+            };
+            match registration.of(translation, enforce).await {
                 Ok(registered) => {
                     tracing::info!(job = translation.job.id, "registered");
                     if let Some(warnings) = &registered.warnings {
@@ -432,48 +498,6 @@ impl<'a> Work<'a> {
             Value::Null => path.attribute("update_strategy").attribute("strategy"),
             _ => path,
         }
-    }
-
-    /// Writes one job. One that should not be there and is this component's all the same was left
-    /// by an apply that was interrupted, or by somebody who has deleted the record.
-    async fn register(
-        &self,
-        clients: &Clients,
-        translation: &Translation,
-        enforce: Enforce,
-    ) -> Result<Registered, Diagnostic> {
-        let job = &translation.job;
-        let nomad = clients.nomad_of(translation.cluster.as_deref())?;
-        let error = match nomad.register(&job.namespace, job, enforce).await {
-            Ok(registered) => return Ok(registered),
-            Err(error) => error,
-        };
-        if !error.is_conflict() {
-            return Err(failure::nomad(&error));
-        }
-        let found = nomad.job(&job.namespace, &job.id).await;
-        let Some(live) = found.map_err(|error| failure::nomad(&error))? else {
-            return Err(failure::job_changed(&job.id));
-        };
-        if enforce != Enforce::New {
-            return Err(failure::job_changed(&job.id));
-        }
-        if !purge::is_ours(&live, &self.key) {
-            let owner = live.meta.get(translate::META_APPLICATION);
-            let owner = owner.map(String::as_str);
-            return Err(failure::job_of_another(job, owner, self.is_new));
-        }
-        tracing::info!(
-            job = job.id,
-            "the job is already there and this application's: taking it over"
-        );
-        let registered = nomad
-            .register(&job.namespace, job, Enforce::Index(live.job_modify_index))
-            .await;
-        registered.map_err(|error| match error.is_conflict() {
-            true => failure::job_changed(&job.id),
-            false => failure::nomad(&error),
-        })
     }
 
     /// Whether the apply before was interrupted or has failed.
@@ -585,7 +609,11 @@ impl<'a> Work<'a> {
         match clients.store.settle_revision(held, record).await {
             Ok(version) => {
                 self.tidy(clients).await;
-                self.response(Some(version), "settled", done)
+                let mut response = self.response(Some(version), "settled", done);
+                let mut private = Private::read(&response.private);
+                unchanged::seal(clients, &response.state, &mut private);
+                response.private = private.write();
+                response
             }
             Err(error) => {
                 done.diagnostics.push(failure::store(&error));
@@ -615,9 +643,9 @@ impl<'a> Work<'a> {
             }
             return ApplyResponse {
                 state: self.prior.clone(),
-                private: match &self.private.adopt {
-                    Some(_) => self.private.write(),
-                    None => Vec::new(),
+                private: match adopt::is_open(self.prior) {
+                    false => Vec::new(),
+                    true => self.private.write(),
                 },
                 diagnostics: done.diagnostics,
             };
@@ -668,7 +696,18 @@ impl<'a> Work<'a> {
             let seen = Seen {
                 index: self.index(&key, &done).unwrap_or_default(),
                 drifted: !as_planned && before.is_some_and(|seen| seen.drifted),
-                scaled: before.and_then(|seen| seen.scaled),
+                kind: before
+                    .filter(|_| !as_planned)
+                    .and_then(|seen| seen.kind.clone()),
+                scaled: match written {
+                    true => scaled(translation),
+                    false => before.and_then(|seen| seen.scaled),
+                },
+                sound: as_planned && self.is_sound(&key, &done),
+                unowned: match before {
+                    Some(seen) if !as_planned => seen.unowned.clone(),
+                    _ => Vec::new(),
+                },
             };
             private.jobs.insert(key, seen);
         }
@@ -707,7 +746,9 @@ impl<'a> Work<'a> {
         let version = self.version(&key, done);
         let version = version.and_then(|version| i64::try_from(version).ok());
         let changes = match self.planned.get("jobs").get(&key).get("changes") {
-            Value::Unknown(_) => plan::job_changes(self.before.get(&key), job),
+            Value::Unknown(_) => {
+                plan::job_changes(self.before.get(&key), job, self.private.jobs.get(&key))
+            }
             planned => planned.clone(),
         };
         Value::from([
@@ -735,7 +776,7 @@ pub const LEFT: &str = "!left";
 
 /// The job of a record.
 pub fn job_ref(key: &str, job: &JobRecord) -> JobRef {
-    let (_, cluster) = translate::split_key(key.strip_suffix(LEFT).unwrap_or(key));
+    let (_, cluster) = translate::split_key(key.trim_end_matches(LEFT));
     JobRef {
         cluster: cluster.map(str::to_owned),
         namespace: job.namespace.clone(),
@@ -746,6 +787,10 @@ pub fn job_ref(key: &str, job: &JobRecord) -> JobRef {
 /// The jobs that a state knows of, by key. `jobs` can name one that no component stands for: one that an
 /// interrupted apply was to purge.
 pub fn jobs_of(clients: &Clients, state: &Value, key: &ApplicationKey) -> BTreeMap<String, JobRef> {
+    if adopt::is_open(state) {
+        // Its jobs are nobody's yet.
+        return BTreeMap::new();
+    }
     let target = config::target(clients, key.tenant());
     let translated = plan::translated(state, &target);
     let mut all: BTreeMap<_, _> = translated
@@ -761,8 +806,7 @@ pub fn jobs_of(clients: &Clients, state: &Value, key: &ApplicationKey) -> BTreeM
         })
         .collect();
     for (job_key, job) in state.get("jobs").as_map().into_iter().flatten() {
-        let (component, cluster) =
-            translate::split_key(job_key.strip_suffix(LEFT).unwrap_or(job_key));
+        let (component, cluster) = translate::split_key(job_key.trim_end_matches(LEFT));
         let id = job.get("id").as_str();
         let namespace = job.get("namespace").as_str().unwrap_or(&target.namespace);
         let job = JobRef {
@@ -773,6 +817,12 @@ pub fn jobs_of(clients: &Clients, state: &Value, key: &ApplicationKey) -> BTreeM
         all.insert(job_key.clone(), job);
     }
     all
+}
+
+/// How many instances a job was registered with, where that is an autoscaler's to say.
+fn scaled(translation: &Translation) -> Option<u64> {
+    let job = serde_json::to_value(&translation.job).unwrap_or_default();
+    translate::drift::scaled_count(translation, &job)
 }
 
 /// An update that is about something else leaves an autoscaler's count alone.
@@ -794,10 +844,14 @@ fn keep_count(before: &nomad::job::Job, job: &mut nomad::job::Job, seen: &Seen) 
     }
 }
 
-/// A job of another namespace is another job, and Nomad refuses to change the type of a job, or to make a periodic one of one that is not
-/// (`validateJobUpdate` in its `nomad/job_endpoint.go`).
-fn nomad_can_turn(before: &nomad::job::Job, after: &nomad::job::Job) -> bool {
-    before.namespace == after.namespace
-        && before.job_type == after.job_type
-        && before.periodic.is_some() == after.periodic.is_some()
+/// A job of another namespace is another job, and Nomad refuses to turn one kind of job into another. An apply
+/// that was interrupted leaves jobs of the kind (`live`) that they had before, and a state that says what they
+/// were to be.
+fn nomad_can_turn(before: &nomad::job::Job, live: Option<&str>, after: &nomad::job::Job) -> bool {
+    let wanted = plan::kind(after);
+    let is_of_kind = match live {
+        Some(live) => live == wanted,
+        None => plan::kind(before) == wanted,
+    };
+    before.namespace == after.namespace && is_of_kind
 }

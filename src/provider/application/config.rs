@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use super::schema::{COMPUTED, OTHER};
 use crate::oam::manifest::{Fault, Manifest};
-use crate::oam::{self, Application, Node, Problem};
+use crate::oam::{self, Application, Node, Problem, form};
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
 use crate::protocol::path::AttributePath;
 use crate::protocol::value::Value;
 use crate::provider::{Clients, convert};
 use crate::scopes;
 use crate::store::{ApplicationKey, DEFAULT_TENANT};
+use crate::tenants::Names;
 use crate::translate::Target;
 
 /// Which operation a timeout is for.
@@ -140,7 +141,7 @@ pub fn diagnostics(value: &Value, problems: &[Problem]) -> Diagnostics {
 /// Everything that can be wrong in a configuration, as far as its values are known.
 pub fn validate(config: &Value) -> Diagnostics {
     let mut found = match config.get("manifest") {
-        Value::Null if !config.get("rollback_to").is_null() => Vec::new(),
+        Value::Null if !config.get("rollback_to").is_null() => misnamed(config),
         Value::Null => {
             let mut node = node(config).unwrap_or(Node::Null);
             if let (Node::Map(entries), true) = (&mut node, config.get("name").is_null()) {
@@ -160,6 +161,19 @@ pub fn validate(config: &Value) -> Diagnostics {
         found.extend(timeout(config, operation).err());
     }
     found
+}
+
+/// What is wrong with the name and the tenant of an application that the configuration says no more of:
+/// they lead to the revision.
+fn misnamed(config: &Value) -> Diagnostics {
+    let both = [("name", &form::LABEL), ("tenant", &form::TENANT)];
+    let wrong = both.into_iter().filter_map(|(name, form)| {
+        let text = config.get(name).as_str()?;
+        let summary = format!("{text:?} is not {}", form.what);
+        let error = Diagnostic::error(summary, form.how).at(AttributePath::new(name));
+        (!(form.check)(text)).then_some(error)
+    });
+    wrong.collect()
 }
 
 /// An application is in blocks, in a manifest or in a revision, and not in two of them.
@@ -276,10 +290,14 @@ pub fn target(clients: &Clients, tenant: &str) -> Target {
         tenant => tenant.to_owned(),
     };
     let clusters = clients.clusters.iter();
+    let names = Names::of(clients.store.prefix(), tenant);
+    let vault_role =
+        (clients.vault.is_some() && tenant != DEFAULT_TENANT).then(|| names.vault_slug());
     Target {
         namespace,
         region: clients.region.clone(),
         datacenters: vec!["*".to_owned()],
+        vault_role,
         clusters: clusters
             .map(|(name, cluster)| (name.clone(), cluster.place.clone()))
             .collect(),

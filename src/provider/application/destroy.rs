@@ -6,9 +6,9 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use super::config::{self, Operation};
-use super::failure;
 use super::private::Private;
 use super::purge::Purge;
+use super::{adopt, failure};
 use crate::oam;
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics, has_error};
 use crate::protocol::resource::{ApplyRequest, ApplyResponse, Context};
@@ -42,9 +42,9 @@ async fn destroyed(
     let prior = &request.prior;
     let private = Private::read(&request.private);
     let Some(key) = config::key(prior) else {
-        // A job that was moved here, and that no application has yet.
-        let warning = private.adopt.as_ref().map(failure::never_adopted);
-        return Ok(warning.into_iter().collect());
+        // Jobs that were to be adopted, and that no application has yet.
+        let jobs = adopt::jobs(prior, &private);
+        return Ok(jobs.iter().map(failure::never_adopted).collect());
     };
     let timeout = config::timeout(prior, Operation::Delete).map_err(|d| (None, vec![d]))?;
     let deadline = Instant::now() + timeout;
@@ -75,6 +75,7 @@ async fn destroyed(
         jobs,
         applied_scopes: super::apply::applied_scopes(prior),
         leaving: BTreeSet::new(),
+        reserved: None,
         operation: None,
     };
     let version = match private.version() {

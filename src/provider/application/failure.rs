@@ -110,7 +110,7 @@ pub fn job_changed(id: &str) -> Diagnostic {
 }
 
 /// A job that is somebody else's has the name that one of ours should have. One that no application
-/// has can be moved to an application that is new.
+/// has can be adopted by an application that is new.
 pub fn job_of_another(job: &Job, owner: Option<&str>, is_new: bool) -> Diagnostic {
     let Job { id, namespace, .. } = job;
     let why = match owner {
@@ -121,15 +121,19 @@ pub fn job_of_another(job: &Job, owner: Option<&str>, is_new: bool) -> Diagnosti
         None => {
             let take_over = match is_new {
                 true => {
-                    " Or take it over as it runs: import it as a `nomad_job` of Nomad's own provider, and \
-                     add a `moved` block from there to this application (Terraform 1.8 or later)."
+                    format!(
+                        "To take it over as it runs, import it: add an `import` block with the ID \
+                         `nomad:{namespace}/{id}` to this application, and plan again; or, where it is a \
+                         `nomad_job` of Nomad's own provider, a `moved` block from there (Terraform 1.8 or \
+                         later). Otherwise stop"
+                    )
                 }
-                false => "",
+                false => "Stop".to_owned(),
             };
             format!(
-                "No application has it, and it was left as it is. Stop and purge it first (`nomad job stop \
-                 -purge -namespace {namespace} {id}`), or give the application or the component another \
-                 name.{take_over}"
+                "No application has it, and it was left as it is. {take_over} and purge it first (`nomad \
+                 job stop -purge -namespace {namespace} {id}`), or give the application or the component \
+                 another name."
             )
         }
     };
@@ -149,7 +153,7 @@ pub fn left_alone(id: &str, key: &ApplicationKey) -> Diagnostic {
 
 /// A job that is to be adopted is none of the application's.
 pub fn not_adopted(job: &Adopt, jobs: &[String]) -> Diagnostic {
-    let Adopt { namespace, id } = job;
+    let Adopt { namespace, id, .. } = job;
     let jobs = match jobs {
         [] => "none".to_owned(),
         jobs => jobs.join(", "),
@@ -157,20 +161,30 @@ pub fn not_adopted(job: &Adopt, jobs: &[String]) -> Diagnostic {
     Diagnostic::error(
         format!("The job {id} would not be one of the application's"),
         format!(
-            "The state of the job {id} in the namespace {namespace} was moved here, and the application \
-             has these jobs: {jobs}. Name the application and its component so that \
+            "The job {id} in the namespace {namespace} was moved or imported here, and the application \
+             has these jobs: {jobs}. Nomad cannot rename a job. Name the application and its component so that \
              `<application>-<component>` is the job's ID, and set the tenant whose namespace it is in."
         ),
     )
 }
 
+/// A job that is to be adopted, and that no refresh has looked at.
+pub fn not_looked_at(job: &Adopt) -> Diagnostic {
+    let id = &job.id;
+    Diagnostic::error(
+        format!("The job {id} has not been looked at"),
+        "It is to become this application's, so the plan has to know how it is. Nothing was changed. Plan \
+         again without `-refresh=false`.",
+    )
+}
+
 /// A job that is to be adopted is not there.
 pub fn nothing_to_adopt(job: &Adopt) -> Diagnostic {
-    let Adopt { namespace, id } = job;
+    let Adopt { namespace, id, .. } = job;
     Diagnostic::warning(
         format!("The job {id} is not there"),
         format!(
-            "Its state was moved here, but there is no such job in the namespace {namespace} of the Nomad \
+            "It was moved or imported here, but there is no such job in the namespace {namespace} of the Nomad \
              that the provider speaks to. It will be a new one."
         ),
     )
@@ -181,7 +195,7 @@ pub fn adopted_by_another(job: &Adopt, owner: &str) -> Diagnostic {
     let id = &job.id;
     Diagnostic::error(
         format!("The job {id} belongs to the application {owner}"),
-        "It says so in its meta, and will be left as it is. Remove the `moved` block.",
+        "It says so in its meta, and will be left as it is. Remove the `moved` or `import` block.",
     )
 }
 
@@ -199,11 +213,11 @@ pub fn adopted_of_another_type(job: &Adopt, wanted: &str, found: &str) -> Diagno
 
 /// A job that was to be adopted, and now is not.
 pub fn never_adopted(job: &Adopt) -> Diagnostic {
-    let Adopt { namespace, id } = job;
+    let Adopt { namespace, id, .. } = job;
     Diagnostic::warning(
         format!("The job {id} is left as it is"),
         format!(
-            "Its state was moved here, but it has never become an application's. It stays in the \
+            "It was moved or imported here, but it has never become an application's. It stays in the \
              namespace {namespace}, and Terraform no longer knows of it."
         ),
     )

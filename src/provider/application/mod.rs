@@ -5,6 +5,7 @@
 //! | [`schema`](mod@schema) | the attributes and blocks |
 //! | [`config`] | from a configuration or plan to the model, and the checks on the way |
 //! | [`read`] | a refresh: what is recorded, what is live, and how they differ |
+//! | [`unchanged`] | whether a state can stay as it is, without a look at every job |
 //! | [`plan`] | what an apply would do |
 //! | [`dry_run`] | what Nomad says of that |
 //! | [`apply`], [`destroy`] | doing it |
@@ -17,7 +18,7 @@
 
 mod adopt;
 pub(super) mod apply;
-mod config;
+pub(super) mod config;
 mod destroy;
 mod dry_run;
 pub(super) mod failure;
@@ -28,7 +29,9 @@ mod plan;
 mod private;
 pub(super) mod purge;
 pub(super) mod read;
+mod register;
 pub(super) mod schema;
+mod unchanged;
 mod upgrade;
 
 use std::sync::Arc;

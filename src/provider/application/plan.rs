@@ -5,8 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use super::private::Private;
-use super::{adopt, config, dry_run, failure, read};
+use super::private::{Private, Seen};
+use super::{adopt, config, dry_run, failure, read, unchanged};
+use crate::nomad::LiveJob;
 use crate::nomad::job::Job;
 use crate::oam::{self, Node};
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics, has_error};
@@ -14,6 +15,7 @@ use crate::protocol::path::AttributePath;
 use crate::protocol::resource::{Context, Deferral, PlanRequest, PlanResponse};
 use crate::protocol::value::Value;
 use crate::provider::planned::Planned;
+use crate::provider::quota;
 use crate::provider::tenancy::Tenancy;
 use crate::provider::{Clients, Servers};
 use crate::scopes;
@@ -38,6 +40,12 @@ pub async fn plan(servers: &Servers, cx: &Context, request: PlanRequest) -> Plan
         diagnostics: Vec::new(),
     };
     if response.state.is_null() {
+        return response;
+    }
+    if let Some(clients) = clients
+        && is_as_it_was(clients, &prior, &config, &response)
+        && has_its_scopes(servers, clients, &prior).await
+    {
         return response;
     }
     match manifest(clients, &prior, &config).await {
@@ -75,26 +83,44 @@ pub async fn plan(servers: &Servers, cx: &Context, request: PlanRequest) -> Plan
     }
     let mut private = Private::read(&response.private);
     // What is to be adopted has no record yet, and so nothing that could be kept or replaced.
-    let is_new = prior.is_null() || private.adopt.is_some();
+    let is_new = prior.is_null() || adopt::is_open(&prior);
     if !is_new {
         response.requires_replace = replaced_by(&prior, &response.state);
         if !changes(&prior, &response.state, &response.private) {
             return response;
         }
     }
+    let mut tenancy = None;
     if let (Some(clients), Some(tenant)) = (clients, config::tenant(&response.state)) {
         match Tenancy::planned(servers, clients, tenant).await {
-            Ok(tenancy) => response.diagnostics.extend(tenancy.refusal()),
+            Ok(found) => {
+                let said = tenanted(&found, clients, &response.state).await;
+                response.diagnostics.extend(said);
+                tenancy = Some(found);
+            }
             Err(diagnostic) => response.diagnostics.push(diagnostic),
         }
         if has_error(&response.diagnostics) {
             return response;
         }
     }
-    let (jobs, changed) = jobs(clients, &prior, &response.state, &private);
+    let (mut jobs, after, changed) = jobs(clients, &prior, &response.state, &private);
     if let Some(clients) = clients {
-        if let Some(key) = config::key(&response.state).filter(|_| private.adopt.is_some()) {
-            match adopt::look(clients, &key, &jobs, &mut private).await {
+        if let Some(tenancy) = &tenancy {
+            if !response.requires_replace.is_empty()
+                && let Some(key) = config::key(&prior)
+            {
+                servers.replaced().set(&key.to_string(), key.clone());
+            }
+            let said = quota::check(servers, clients, tenancy, &response.state, &after);
+            response.diagnostics.extend(said.await);
+            if has_error(&response.diagnostics) {
+                return response;
+            }
+        }
+        if let Some(key) = config::key(&response.state).filter(|_| adopt::is_open(&prior)) {
+            let adopt = adopt::jobs(&prior, &private);
+            match adopt::look(clients, &key, &adopt, &mut jobs, &changed, &mut private).await {
                 Ok(warnings) => response.diagnostics.extend(warnings),
                 Err(error) => response.diagnostics.push(error),
             }
@@ -129,6 +155,34 @@ pub async fn plan(servers: &Servers, cx: &Context, request: PlanRequest) -> Plan
         set(&mut response.state, name, value);
     }
     response
+}
+
+/// Whether the configuration is the one of before, and nothing else has changed. What Terraform proposes
+/// for an attribute that the configuration leaves out is the one of before, so those are looked at.
+fn is_as_it_was(clients: &Clients, prior: &Value, config: &Value, proposed: &PlanResponse) -> bool {
+    let same = |name| config.get(name) == prior.get(name);
+    let named = || match config.get("manifest") {
+        Value::Null => same("name") && same("tenant"),
+        _ => config::tenant_of(config) == *prior.get("tenant"),
+    };
+    *prior == proposed.state
+        && config.get("rollback_to").is_null()
+        && same("manifest")
+        && unchanged::is_sealed(clients, prior, &Private::read(&proposed.private))
+        && named()
+}
+
+/// Whether the scopes that an application refers to are as it has them, and stay so.
+async fn has_its_scopes(servers: &Servers, clients: &Clients, prior: &Value) -> bool {
+    let applied = prior.get("applied_scopes");
+    if applied.as_map().is_some_and(BTreeMap::is_empty) {
+        return true;
+    }
+    let Ok(node) = config::node(prior) else {
+        return false;
+    };
+    let (now, diagnostics) = scopes_of(servers, Some(clients), prior, &node).await;
+    diagnostics.is_empty() && now == *applied
 }
 
 /// The manifest of a configuration: its own, or that of the revision that it goes back to.
@@ -245,7 +299,7 @@ fn properties(id: &str, scope: &Node) -> Value {
 async fn recorded(clients: &Clients, id: &str) -> Result<Value, Diagnostic> {
     let key =
         ScopeKey::parse(id).map_err(|reason| Diagnostic::error("Unreadable scope ID", reason))?;
-    let stored = clients.store.read_scope(&key).await;
+    let stored = clients.store.scope_ahead(&key).await;
     match stored.map_err(|error| failure::store(&error))? {
         None => Err(failure::no_scope(id)),
         Some(stored) if stored.record.phase == Phase::Destroying => {
@@ -274,6 +328,20 @@ fn problems(clients: Option<&Clients>, state: &Value) -> Diagnostics {
     config::diagnostics(state, &problems)
 }
 
+/// What is wrong with the application for its tenant, or for that of others.
+pub async fn tenanted(tenancy: &Tenancy, clients: &Clients, state: &Value) -> Diagnostics {
+    if let Some(refusal) = tenancy.refusal() {
+        return vec![refusal];
+    }
+    let (Ok(written), Ok(resolved)) = (config::node(state), config::resolved(state)) else {
+        return Vec::new();
+    };
+    match tenancy.trespasses(clients, &written, &resolved).await {
+        Ok(problems) => config::diagnostics(state, &problems),
+        Err(diagnostic) => vec![diagnostic],
+    }
+}
+
 /// Another name or tenant is another application.
 fn replaced_by(prior: &Value, planned: &Value) -> Vec<AttributePath> {
     if planned.get("manifest").is_unknown() {
@@ -300,20 +368,20 @@ pub fn changes(prior: &Value, planned: &Value, private: &[u8]) -> bool {
         || Private::read(private).jobs.values().any(|job| job.drifted)
 }
 
-/// What `jobs` will say, and the jobs that change, as far as they are known. The version of a job that
+/// What `jobs` will say, all jobs, and those that change, as far as they are known. The version of a job that
 /// changes is Nomad's to tell.
 fn jobs(
     clients: Option<&Clients>,
     prior: &Value,
     planned: &Value,
     private: &Private,
-) -> (Value, Vec<(String, Job)>) {
-    let unknown = (Value::UNKNOWN, Vec::new());
+) -> (Value, BTreeMap<String, Job>, Vec<(String, Job)>) {
+    let unknown = |after| (Value::UNKNOWN, after, Vec::new());
     let Ok(node) = config::resolved(planned) else {
-        return unknown;
+        return unknown(BTreeMap::new());
     };
     let Node::Map(components) = node.get("component") else {
-        return unknown;
+        return unknown(BTreeMap::new());
     };
     let target = match (clients, config::tenant(planned)) {
         (Some(clients), Some(tenant)) => Some(config::target(clients, tenant)),
@@ -334,7 +402,7 @@ fn jobs(
     let mut changed = Vec::new();
     for (name, component) in components {
         let Some(keys) = keys(name, component, target.as_ref()) else {
-            return unknown;
+            return unknown(after);
         };
         for key in keys {
             let seen = private.jobs.get(&key);
@@ -369,19 +437,29 @@ fn jobs(
                 ("stopped", false.into()),
                 (
                     "changes",
-                    next.map_or(Value::UNKNOWN, |job| job_changes(before.get(&key), job)),
+                    next.map_or(Value::UNKNOWN, |job| {
+                        job_changes(before.get(&key), job, seen)
+                    }),
                 ),
             ]);
             entries.insert(key, value);
         }
     }
-    (Value::Map(entries), changed)
+    (Value::Map(entries), after, changed)
 }
 
-/// The places in which a job changes.
-pub fn job_changes(before: Option<&Job>, after: &Job) -> Value {
+/// The places in which a job changes: what the state says otherwise, and what no attribute of the state stands
+/// for.
+pub fn job_changes(before: Option<&Job>, after: &Job, seen: Option<&Seen>) -> Value {
     let changes = before.map(|before| translate::drift::changes(before, after));
-    Value::List(changes.into_iter().flatten().map(Value::String).collect())
+    let mut changes = changes.unwrap_or_default();
+    if before.is_some() {
+        let unowned = seen.into_iter().flat_map(|seen| &seen.unowned);
+        changes.extend(unowned.cloned());
+        changes.sort();
+        changes.dedup();
+    }
+    Value::List(changes.into_iter().map(Value::String).collect())
 }
 
 /// The namespace of an application's jobs, where it is known.
@@ -466,4 +544,23 @@ pub fn translated(state: &Value, target: &Target) -> BTreeMap<String, Job> {
         }
     }
     jobs
+}
+
+/// What kind of job it is. Nomad refuses to change the type of a job, and to make a periodic one of one that is
+/// not (`validateJobUpdate` in its `nomad/job_endpoint.go`).
+pub fn kind(job: &Job) -> String {
+    described(job.job_type.as_str(), job.periodic.is_some())
+}
+
+/// As [`kind`], of a job that is there.
+pub fn live_kind(live: &LiveJob) -> String {
+    described(
+        &live.kind,
+        live.json.get("Periodic").is_some_and(|it| !it.is_null()),
+    )
+}
+
+fn described(of_type: &str, is_periodic: bool) -> String {
+    let by_schedule = if is_periodic { ", periodic" } else { "" };
+    format!("{of_type}{by_schedule}")
 }

@@ -15,9 +15,13 @@ pub struct Private {
     /// The live job of each component, where there is one.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub jobs: BTreeMap<String, Seen>,
-    /// The job to adopt, where the state was one of Nomad's own provider and there is no record yet.
+    /// The jobs to adopt, as the refresh has found them, of a state that is of such jobs alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adopt: Vec<Adopt>,
+    /// The seal of the state that this is kept beside, where all is as it should be: see
+    /// [`super::unchanged`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub adopt: Option<Adopt>,
+    pub seal: Option<String>,
 }
 
 /// A job that no application has yet.
@@ -27,6 +31,10 @@ pub struct Adopt {
     pub namespace: String,
     /// Its ID.
     pub id: String,
+    /// Nomad's `JobModifyIndex` as of the last refresh; 0 where it was not there, and `None` where nobody
+    /// has looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<u64>,
 }
 
 /// A live job.
@@ -37,9 +45,19 @@ pub struct Seen {
     /// Whether it differs from what the state says, so that it has to be written whatever is planned.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub drifted: bool,
+    /// What kind of job it is ([`nomad::Client`](crate::nomad::Client) does not turn one into another), where
+    /// that is not what the state says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
     /// How many instances it has, where that is an autoscaler's to say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scaled: Option<u64>,
+    /// The places in which it differs and that no attribute of the state stands for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unowned: Vec<String>,
+    /// Whether it is as the record says, and nothing about it can change without its index.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sound: bool,
 }
 
 impl Private {

@@ -9,10 +9,10 @@ use serde_json::Value as Json;
 use super::apply::job_ref;
 use super::config;
 use super::private::{Private, Seen};
-use super::{failure, plan, purge};
+use super::{adopt, failure, plan, purge, unchanged};
 use crate::nomad::job::Job;
 use crate::nomad::{self, Deployment, LiveJob, Wait};
-use crate::oam::{self, Node, Problem, def};
+use crate::oam::{self, Application, Node, Problem, def};
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
 use crate::protocol::resource::{ReadRequest, ReadResponse};
 use crate::protocol::value::{Type, Value};
@@ -23,15 +23,17 @@ use crate::translate::{self, Translation};
 
 /// Compares a state with the world.
 pub async fn read(clients: &Clients, ty: &Type, request: ReadRequest) -> ReadResponse {
-    if Private::read(&request.private).adopt.is_some() {
-        // No application yet: the plan looks at the job.
-        return ReadResponse {
-            state: request.state,
-            private: request.private,
-            diagnostics: Vec::new(),
-        };
-    }
-    match refreshed(clients, ty, &request).await {
+    let found = match adopt::is_open(&request.state) {
+        // No application yet: the plan compares the jobs with what it shall be.
+        true => {
+            let found = adopt::refresh(clients, &request.state).await;
+            found
+                .map(|(state, private)| (state, Some(private)))
+                .map_err(|error| vec![error])
+        }
+        false => refreshed(clients, ty, &request).await,
+    };
+    match found {
         Ok((state, private)) => ReadResponse {
             state,
             private: private.map(|private| private.write()).unwrap_or_default(),
@@ -56,6 +58,9 @@ async fn refreshed(
             "The state does not say which application it is of. Remove it and import it again.",
         )]);
     };
+    if let Some(private) = unchanged::unchanged(clients, &key, request).await {
+        return Ok((request.state.clone(), Some(private)));
+    }
     let stored = clients
         .store
         .read(&key)
@@ -69,7 +74,8 @@ async fn refreshed(
     Ok((state, Some(private)))
 }
 
-/// Finds an application by `<tenant>/<name>`, or by its name where it has no tenant.
+/// Finds an application by `<tenant>/<name>`, or by its name where it has no tenant. Jobs that no application
+/// has are taken by their IDs ([`adopt::imported`]).
 ///
 /// # Errors
 /// Where there is no such application.
@@ -78,6 +84,9 @@ pub async fn import(
     ty: &Type,
     id: &str,
 ) -> Result<(Value, Vec<u8>), Diagnostics> {
+    if let Some(jobs) = adopt::imported(id, ty)? {
+        return Ok(jobs);
+    }
     let unreadable = |reason| vec![Diagnostic::error("Unreadable import ID", reason)];
     let key = ApplicationKey::parse(id).map_err(unreadable)?;
     let stored = clients
@@ -121,10 +130,8 @@ async fn observe(
     before: &Value,
 ) -> Result<(Value, Private), Diagnostics> {
     let record = &stored.record;
-    let recorded = oam::from_document(&record.document).map_err(failure::document(key))?;
-    let scopes = recorded_scopes(record).map_err(failure::document(key))?;
-    let resolved = oam::resolve(&recorded, &scopes);
-    let application = oam::parse(&resolved).map_err(failure::document(key))?;
+    let recorded = document(key, record)?;
+    let application = resolved(key, record, &recorded)?;
     let target = config::target(clients, key.tenant());
     let translations = translate::translate(&application, &target);
 
@@ -151,11 +158,13 @@ async fn observe(
     let mut jobs = BTreeMap::new();
     let mut drift = Vec::new();
     let (mut any_drifted, mut compared) = (false, Vec::new());
+    let mut whole = true;
     let applied = |key: &str| record.jobs.get(key).and_then(|job| job.version);
     for ((translation, found), deployment) in translations.iter().zip(&live).zip(deployments) {
         let job_key = translation.key();
         let Some(found) = found else {
             tracing::info!(job = translation.job.id, "the job is gone");
+            whole = false;
             let mut beside = translations.iter().zip(&live);
             let beside = beside
                 .any(|(other, there)| there.is_some() && other.component == translation.component);
@@ -166,12 +175,16 @@ async fn observe(
             }
             continue;
         };
-        let mut drifted = compare(translation, found, ty, &mut state, &mut drift);
+        let (mut drifted, unowned) = compare(translation, found, ty, &mut state, &mut drift);
         any_drifted |= drifted;
         let failed = deployment.as_ref().is_some_and(|it| it.status == "failed");
         if !failed {
             compared.push((translation, found));
         }
+        let ended = deployment
+            .as_ref()
+            .is_some_and(|it| it.status == "successful");
+        let sound = !drifted && (ended || !has_canaries(&translation.job));
         let mut not_successful = |live: String| {
             drift.push(Value::from([
                 ("path", format!("{}/Deployment", translation.job.id).into()),
@@ -197,7 +210,10 @@ async fn observe(
         let seen = Seen {
             index: found.job_modify_index,
             drifted,
+            kind: Some(plan::live_kind(found)).filter(|kind| *kind != plan::kind(&translation.job)),
             scaled: translate::drift::scaled_count(translation, &found.json),
+            unowned,
+            sound,
         };
         private.jobs.insert(job_key.clone(), seen);
         let job = &translation.job;
@@ -241,6 +257,9 @@ async fn observe(
                 seen.drifted = differs(translation, job, found);
             }
         }
+    }
+    if whole {
+        unchanged::seal(clients, &state, &mut private);
     }
     Ok((state, private))
 }
@@ -324,6 +343,27 @@ pub async fn jobs(
     Ok(Value::Map(found.into_iter().flatten().collect()))
 }
 
+/// The application of a record, with the scopes that its jobs have.
+///
+/// # Errors
+/// What is wrong with the record's document.
+pub fn application(key: &ApplicationKey, record: &Record) -> Result<Application, Diagnostics> {
+    resolved(key, record, &document(key, record)?)
+}
+
+fn document(key: &ApplicationKey, record: &Record) -> Result<Node, Diagnostics> {
+    oam::from_document(&record.document).map_err(failure::document(key))
+}
+
+fn resolved(
+    key: &ApplicationKey,
+    record: &Record,
+    document: &Node,
+) -> Result<Application, Diagnostics> {
+    let scopes = recorded_scopes(record).map_err(failure::document(key))?;
+    oam::parse(&oam::resolve(document, &scopes)).map_err(failure::document(key))
+}
+
 /// The scopes that a record's document refers to, as its jobs have them.
 fn recorded_scopes(record: &Record) -> Result<BTreeMap<String, Node>, Vec<Problem>> {
     let mut all = BTreeMap::new();
@@ -375,26 +415,32 @@ fn base(recorded: &Node, before: &Value, ty: &Type) -> Value {
     state
 }
 
-/// Puts each difference where it belongs. Answers whether there is any.
+/// Puts each difference where it belongs. Answers whether there is any, and the places of those that no
+/// attribute stands for.
 fn compare(
     translation: &Translation,
     live: &LiveJob,
     ty: &Type,
     state: &mut Value,
     drift: &mut Vec<Value>,
-) -> bool {
+) -> (bool, Vec<String>) {
     let differences = translate::drift::compare(translation, &live.json);
     let by_blocks = state.get("manifest").is_null();
+    let mut unowned = Vec::new();
     for difference in &differences {
         tracing::info!(
             job = translation.job.id,
             path = difference.job_path,
             "the live job differs from the recorded application"
         );
-        match &difference.attribute {
-            Some((path, node)) if by_blocks => convert::put(state, ty, path, node),
+        if let Some((path, node)) = difference.attribute.as_ref().filter(|_| by_blocks) {
+            convert::put(state, ty, path, node);
+            continue;
+        }
+        unowned.push(difference.job_path.clone());
+        match difference.job_path.as_str() {
             // `jobs` says so.
-            _ if difference.job_path == "Stop" => {}
+            "Stop" => {}
             _ => drift.push(Value::from([
                 (
                     "path",
@@ -405,7 +451,7 @@ fn compare(
             ])),
         }
     }
-    !differences.is_empty()
+    (!differences.is_empty(), unowned)
 }
 
 fn text(json: &Json) -> Value {

@@ -149,8 +149,8 @@ fn changes() -> Attribute {
         "changes",
         Type::List(Box::new(Type::String)),
         Mode::Computed,
-        "What the last apply that changed the job has changed in it: the places, as in Nomad's JSON. Empty \
-         where it made the job.",
+        "What the last apply that changed the job has changed in it: the places, as in Nomad's JSON, whether \
+         an attribute stands for them or not. Empty where it made the job.",
     )
 }
 

@@ -109,5 +109,6 @@ fn an_application_whose_tenant_goes_in_the_same_plan_is_told_so() {
     work.change(&renamed);
     let told = text(&work.try_plan().failed());
     assert!(told.contains("tgacme is destroyed in this plan"), "{told}");
+    work.change(&both);
     work.destroy();
 }

@@ -82,6 +82,10 @@ fn repaired(work: &Workspace, servers: &Servers, kind: &str, before: &Value) {
         for changing in ["ModifyIndex", "CreateIndex", "Hash", "ID", "request_id"] {
             value.as_object_mut().unwrap().remove(changing);
         }
+        if let Some(data) = value.get_mut("data").and_then(Value::as_object_mut) {
+            // Of logins of another kind; once given, they are empty instead of null.
+            data.retain(|name, _| !matches!(&**name, "allowed_redirect_uris" | "oidc_scopes"));
+        }
         for policy in value["Policies"].as_array_mut().into_iter().flatten() {
             policy.as_object_mut().unwrap().remove("ID");
         }

@@ -91,6 +91,27 @@ fn a_tenant_lives_on_servers_with_access_control() {
         json!(["tlacme", "tlacme-*"])
     );
 
+    // The data source tells the same.
+    let looked = workspace(
+        servers,
+        prefix,
+        "data \"oam_tenant\" \"it\" { name = \"tlacme\" }\n",
+    );
+    looked.apply();
+    let found = looked.state("data.oam_tenant.it").unwrap();
+    assert_eq!(
+        (&found["managed"], &found["applications"]),
+        (&json!(true), &json!([]))
+    );
+    for (field, value) in found.as_object().unwrap() {
+        if !matches!(
+            field.as_str(),
+            "managed" | "applications" | "namespace_exists"
+        ) {
+            assert_eq!(*value, state[field], "{field}");
+        }
+    }
+
     // Its own fields change in place.
     let id = state["id"].clone();
     let changed = tenant(

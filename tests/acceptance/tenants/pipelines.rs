@@ -1,18 +1,19 @@
 //! A tenant's pipeline has the tenant's policies and nothing else.
 
-use super::{application_of, guarded, provider, tenant, text, workspace};
-use crate::support::Workspace;
+use super::{application_of, guarded, tenant, text, workspace};
+use crate::support::terraform::provider_block_with;
+use crate::support::{Role, Tokens, Workspace};
 
 /// The provider block of a pipeline, with tokens that have the tenant's policies alone.
 fn pipeline(prefix: &str, name: &str) -> String {
     let servers = guarded();
     let slug = format!("{prefix}-{name}");
-    let block = provider(servers, prefix);
-    let nomad = servers.nomad.token.as_deref().unwrap();
-    let consul = servers.consul.token.as_deref().unwrap();
-    block
-        .replace(nomad, &servers.nomad.token_of(&[&slug]))
-        .replace(consul, &servers.consul.token_of(&[&slug]))
+    let tokens = Tokens {
+        nomad: Some(servers.nomad.token_of(&[&slug])),
+        consul: Some(servers.consul.token_of(&[&slug])),
+        ..servers.tokens(Role::Everything, prefix)
+    };
+    provider_block_with(servers, prefix, &tokens)
 }
 
 #[test]
