@@ -74,7 +74,7 @@ impl Cluster {
             .map(|it| it.api.address.as_str())
             .collect();
         addresses.rotate_left(first);
-        Proxy::before(&addresses)
+        Proxy::before_all(&addresses)
     }
 
     /// A member that lives.

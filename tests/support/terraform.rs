@@ -360,11 +360,6 @@ impl Running {
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
     }
 
-    /// Terraform's own process.
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// The provider process that this Terraform started, if it runs now.
     pub fn provider(&self) -> Option<nix::unistd::Pid> {
         providers(self.child.id()).first().copied()
