@@ -190,7 +190,7 @@ fn events(nomad: &Api) -> String {
     };
     let mut stream = TcpStream::connect(address).unwrap();
     stream
-        .set_read_timeout(Some(Duration::from_secs(60)))
+        .set_read_timeout(Some(Duration::from_secs(5)))
         .unwrap();
     let token = nomad.token.as_deref().unwrap_or_default();
     write!(
@@ -200,12 +200,9 @@ fn events(nomad: &Api) -> String {
     .unwrap();
     let mut text = Vec::new();
     let mut chunk = [0; 65536];
-    // An empty object goes by whenever there was nothing else for some seconds.
-    while !text.ends_with(b"{}\n") {
-        match stream.read(&mut chunk).unwrap() {
-            0 => break,
-            count => text.extend_from_slice(&chunk[..count]),
-        }
+    // The stream has no end: what it has so far comes at once, and then nothing for a while.
+    while let Ok(count @ 1..) = stream.read(&mut chunk) {
+        text.extend_from_slice(&chunk[..count]);
     }
     String::from_utf8_lossy(&text).into_owned()
 }

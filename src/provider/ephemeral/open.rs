@@ -15,7 +15,9 @@ pub struct OpenTokens(Mutex<Vec<Kept>>);
 impl OpenTokens {
     /// Notes tokens that have been made.
     pub(super) fn add(&self, kept: Kept) {
-        self.all().push(kept);
+        if !kept.is_empty() {
+            self.all().push(kept);
+        }
     }
 
     /// Forgets tokens that have been revoked.

@@ -287,7 +287,7 @@ fn opened(config: &Value, tenant: &str, tokens: Tokens) -> Opened {
         Tokens::Unknown => [const { Value::UNKNOWN }; 5],
         Tokens::Made(made) => {
             let kept = made.kept(tenant);
-            if kept.nomad.is_some() || kept.consul.is_some() {
+            if !kept.is_empty() {
                 private = serde_json::to_vec(&kept).unwrap_or_default();
             }
             [
@@ -441,6 +441,11 @@ fn interrupted() -> Diagnostic {
 }
 
 impl Kept {
+    /// Whether there is nothing to be revoked.
+    pub(super) fn is_empty(&self) -> bool {
+        self.nomad.is_none() && self.consul.is_none()
+    }
+
     /// Revokes the tokens, each also where the other cannot be.
     pub(super) async fn revoke(&self, clients: &Clients) -> Diagnostics {
         let of_nomad = async {

@@ -30,22 +30,14 @@ impl Seen {
         let owner = direct
             .replace(&self.servers.nomad.address, &self.nomad.address)
             .replace(&self.servers.consul.address, &self.consul.address);
-        let quoted = |token: &Option<String>| format!("{:?}", token.as_deref().unwrap());
         // Not through the proxies, so that these have only the requests about tokens.
-        let pipeline = direct
-            .replace(
-                "provider \"oam\" {",
-                "provider \"oam\" {\n  alias = \"pipeline\"",
-            )
-            .replace(
-                &quoted(&self.servers.nomad.token),
-                "ephemeral.oam_tenant_token.it.nomad_token",
-            )
-            .replace(
-                &quoted(&self.servers.consul.token),
-                "ephemeral.oam_tenant_token.it.consul_token",
-            );
-        assert_eq!(pipeline.matches("ephemeral.").count(), 2, "{pipeline}");
+        let pipeline = direct.replace(
+            "provider \"oam\" {",
+            "provider \"oam\" {\n  alias = \"pipeline\"",
+        );
+        let it = "ephemeral.oam_tenant_token.it";
+        let pipeline = with_token(&pipeline, "nomad", &format!("{it}.nomad_token"));
+        let pipeline = with_token(&pipeline, "consul", &format!("{it}.consul_token"));
         let mut work = Workspace::bare(configuration);
         work.write("provider.tf", &format!("{owner}{pipeline}"));
         work.set("TF_LOG", "TRACE");
@@ -96,6 +88,14 @@ impl Seen {
             "nothing was logged"
         );
     }
+}
+
+/// A provider block with another token for a server (as an expression).
+fn with_token(block: &str, server: &str, token: &str) -> String {
+    let start = block.find(&format!("{server} {{")).unwrap();
+    let from = start + block[start..].find("token = ").unwrap() + "token = ".len();
+    let to = from + block[from..].find('\n').unwrap();
+    format!("{}{token}{}", &block[..from], &block[to..])
 }
 
 /// A token for a tenant (as an expression).
@@ -214,17 +214,13 @@ fn a_tenant_that_can_have_no_tokens_is_told() {
         seen.servers.consul.token_of(&policies),
     ];
     let work = workspace(seen.servers, "ttn", &token("\"ttnbare\"", ""));
-    let all_of = |server: &Option<String>| server.clone().unwrap();
     let block = provider(seen.servers, "ttn");
-    let block = block.replace(&all_of(&seen.servers.nomad.token), &nomad);
-    work.write("provider.tf", &block);
+    let with = with_token(&block, "nomad", &format!("{nomad:?}"));
+    work.write("provider.tf", &with);
     let told = text(&work.try_apply().failed());
     assert!(told.contains("management tokens alone"), "{told}");
-    let block = provider(seen.servers, "ttn");
-    work.write(
-        "provider.tf",
-        &block.replace(&all_of(&seen.servers.consul.token), &consul),
-    );
+    let with = with_token(&block, "consul", &format!("{consul:?}"));
+    work.write("provider.tf", &with);
     let told = text(&work.try_apply().failed());
     assert!(told.contains("acl = \"write\""), "{told}");
     // The one of Nomad was made before, and is gone.
