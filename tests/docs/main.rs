@@ -22,6 +22,7 @@ mod function;
 mod golden;
 mod guide;
 mod page;
+mod released;
 mod schema;
 mod table;
 
