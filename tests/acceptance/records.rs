@@ -8,8 +8,8 @@ use serde_json::Value;
 
 /// What may have happened to a record, and what is told of it.
 const DAMAGES: [(&str, &str); 3] = [
-    ("{\"format\": 1,", "Unreadable record"),
-    ("", "Unreadable record"),
+    ("{\"format\": 1,", "cannot be read"),
+    ("", "cannot be read"),
     ("{\"format\": 99, \"later\": true}", "newer provider"),
 ];
 

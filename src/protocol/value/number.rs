@@ -122,16 +122,22 @@ impl FromStr for Number {
         if !unsigned.starts_with(|c: char| c.is_ascii_digit()) {
             return Err(refused());
         }
-        if text.contains('_') {
+        if text.contains('_') || text.len() > 2 * MAX_DIGITS as usize {
             return Err(refused());
         }
         let value = BigDecimal::from_str(text).map_err(|_| refused())?;
-        // Both directions of the exponent, so that printing stays within bounds.
         let (digits, scale) = value.as_bigint_and_exponent();
-        let count = i64::try_from(digits.bits() / 3).unwrap_or(i64::MAX);
-        if digits.sign() != Sign::NoSign
-            && scale.saturating_abs().saturating_add(count) > MAX_DIGITS
-        {
+        if digits.sign() == Sign::NoSign {
+            return Ok(Self::Int(0));
+        }
+        if scale.saturating_abs() > 2 * MAX_DIGITS {
+            return Err(refused());
+        }
+        // In plain digits, as it is printed, so that what was read can be read again.
+        let value = value.normalized();
+        let scale = value.as_bigint_and_scale().1;
+        let whole = i64::try_from(value.digits()).unwrap_or(i64::MAX) - scale;
+        if whole.max(1) + scale.max(0) > MAX_DIGITS {
             return Err(refused());
         }
         Ok(Self::from_decimal(value))
@@ -191,6 +197,9 @@ mod tests {
             "NaN",
             "1e999999999",
             "1e-999999999",
+            "1000e9223372036854775807",
+            "21e9999",
+            "1e-10000",
             ".5",
         ] {
             assert!(Number::from_str(text).is_err(), "{text}");
@@ -206,6 +215,8 @@ mod tests {
             "-7",
             "0.5",
             "1e40",
+            "21e9998",
+            "1e-9999",
         ] {
             let number = Number::from_str(text).unwrap();
             let printed = number.to_string();
