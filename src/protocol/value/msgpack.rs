@@ -244,15 +244,9 @@ impl<'a> Reader<'a> {
     fn object(&mut self, attributes: &BTreeMap<String, Type>) -> Result<Value, ValueError> {
         let len = self.read("an object", decode::read_map_len)?;
         let mut entries = BTreeMap::new();
-        // They come in the order of their names, as a rule.
-        let mut expected = attributes.iter();
         for _ in 0..len {
             let name = self.text("an attribute name")?;
-            let ty = match expected.next() {
-                Some((next, ty)) if next == name => Some(ty),
-                _ => attributes.get(name),
-            };
-            let Some(ty) = ty else {
+            let Some(ty) = attributes.get(name) else {
                 return Err(self.error(format!("the schema has no attribute {name:?}")));
             };
             self.places.push(Place::Attribute(name));
@@ -437,28 +431,17 @@ impl<'v> Writer<'v> {
         entries: &'v BTreeMap<String, Value>,
         attributes: &'v BTreeMap<String, Type>,
     ) -> Result<(), ValueError> {
-        // Both are in the order of the names.
-        let mut entries = entries.iter().peekable();
-        let unknown = |name: &str| format!("the schema has no attribute {name:?}");
+        if let Some(name) = entries.keys().find(|name| !attributes.contains_key(*name)) {
+            return Err(self.error(format!("the schema has no attribute {name:?}")));
+        }
         self.map_len(attributes.len());
         for (name, ty) in attributes {
-            let value = match entries.peek() {
-                Some((key, _)) if *key < name => return Err(self.error(unknown(key))),
-                Some((key, value)) if *key == name => {
-                    entries.next();
-                    value
-                }
-                _ => &Value::Null,
-            };
             self.text(name);
             self.places.push(Place::Attribute(name));
-            self.value(value, ty)?;
+            self.value(entries.get(name).unwrap_or(&Value::Null), ty)?;
             self.places.pop();
         }
-        match entries.next() {
-            Some((key, _)) => Err(self.error(unknown(key))),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     fn number(&mut self, number: &Number) {
