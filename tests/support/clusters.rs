@@ -183,6 +183,7 @@ fn agent(folder: &Path, name: &str, http: u16, rpc: u16, serf: u16) -> serde_jso
         "log_level": "info",
         "disable_update_check": true,
         "ports": { "http": http, "rpc": rpc, "serf": serf },
+        "advertise": { "http": "127.0.0.1", "rpc": "127.0.0.1", "serf": "127.0.0.1" },
         "limits": { "http_max_conns_per_client": 0 },
         "consul": {
             "address": "127.0.0.1:1",
