@@ -82,7 +82,9 @@ impl Config {
         );
         // The jobs of tenants say with which role they log in there.
         let vault = format!("vault: {}", self.vault.is_some());
-        let all = [nomad(&self.nomad), consul, vault].into_iter().chain(clusters);
+        let all = [nomad(&self.nomad), consul, vault]
+            .into_iter()
+            .chain(clusters);
         Location(all.collect::<Vec<_>>().join("\n"))
     }
 }
