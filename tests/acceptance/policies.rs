@@ -83,8 +83,14 @@ fn applications(name: &str, tokens: &Tokens) -> Result<(), Refused> {
             r#"
   scopes = ["network/guarded"]
   component "web" {{
-    type    = "worker"
+    type    = "webservice"
     driver  = "raw_exec"
+    port "http" {{
+      port = 80
+    }}
+    ingress {{
+      host = "{name}.example.net"
+    }}
     command = ["/bin/sh", "-c", "{command}"]
     restart_policy {{
       attempts = 0
@@ -282,7 +288,7 @@ fn a_platform_needs_all_of_its_policies_and_no_more() {
             (consul, "oam/domains", "apply", in_consul),
             (consul, "oam/usage/", "destroy", in_consul),
             (consul, "oam/scopes/", "apply", in_consul),
-            (consul, "oam/applications/", "in use", in_consul),
+            (consul, "oam/applications/", "apply", in_consul),
             (consul, "session_prefix", "apply", in_consul),
             (vault, "acl/oam-*\" \"read\"", "apply", in_vault),
             (vault, "acl/oam-*\" \"update\"", "apply", in_vault),
@@ -361,6 +367,7 @@ fn a_pipeline_of_applications_needs_all_of_its_policies_and_no_more() {
             (consul, "oam/applications/", "apply", in_consul),
             (consul, "oam/revisions/", "apply", in_consul),
             (consul, "oam/scopes/", "apply", in_consul),
+            (consul, "oam/domains", "apply", in_consul),
             (consul, "session_prefix", "apply", in_consul),
         ],
         applications,

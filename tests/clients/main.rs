@@ -5,6 +5,7 @@
 mod support;
 
 mod acl;
+mod enterprise;
 mod hosts;
 mod objects;
 mod quotas;

@@ -5,5 +5,8 @@ key_prefix "oam/revisions/default/" { policy = "write" }
 # The scopes that they refer to.
 key_prefix "oam/scopes/" { policy = "read" }
 
+# Whose the domains are in which they ask for hosts (trait ingress).
+key "oam/domains" { policy = "read" }
+
 # The locks on the records.
 session_prefix "" { policy = "write" }

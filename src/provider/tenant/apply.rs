@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use super::kind::Kind;
 use super::objects::{Found, Objects, Refused};
 use super::read::{recorded, set};
-use super::{config, failure, plan};
+use super::{config, enterprise, failure, plan};
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
 use crate::protocol::resource::{ApplyRequest, ApplyResponse, Context};
 use crate::protocol::value::Value;
@@ -180,6 +180,15 @@ impl<'a> Work<'a> {
             Ok(made) => made,
             Err(refused) => return self.fail(clients, held, refused).await,
         };
+        let names = &self.objects.aim.names;
+        let quotas = config::quotas(self.planned);
+        if let Err(diagnostic) = enterprise::limit(&clients.nomad, names, &quotas).await {
+            let refused = Refused {
+                diagnostics: vec![diagnostic],
+                touched: true,
+            };
+            return self.fail(clients, held, refused).await;
+        }
         let record = self.record(
             made.into_iter()
                 .map(|(kind, place)| (kind.field().to_owned(), place))

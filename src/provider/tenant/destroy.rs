@@ -1,7 +1,7 @@
 //! Deleting a tenant: first what was made for it on the servers, then its record.
 
 use super::objects::Objects;
-use super::{config, failure};
+use super::{config, enterprise, failure};
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
 use crate::protocol::resource::{ApplyRequest, ApplyResponse, Context};
 use crate::protocol::value::Value;
@@ -57,7 +57,13 @@ async fn destroyed(
         }
     };
     let objects = Objects::to_delete(clients, key.name());
-    match objects.delete_all(removal.record(), goes_on).await {
+    let deleted = match objects.delete_all(removal.record(), goes_on).await {
+        Ok(diagnostics) => enterprise::lift(&clients.nomad, &objects.aim.names)
+            .await
+            .map(|()| diagnostics),
+        Err(diagnostic) => Err(diagnostic),
+    };
+    match deleted {
         Ok(diagnostics) => match clients.store.remove_tenant(removal).await {
             Ok(()) => Ok(diagnostics),
             Err(error) => Err(failed(failure::store(&error))),

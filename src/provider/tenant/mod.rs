@@ -22,6 +22,7 @@
 mod apply;
 pub mod config;
 mod destroy;
+pub mod enterprise;
 mod failure;
 mod kind;
 mod object;
