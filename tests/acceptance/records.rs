@@ -165,7 +165,7 @@ fn data_sources_tell_of_a_record_that_cannot_be_read() {
     };
     let name = "  name = \"seen\"";
     let record = "spoilt-data/applications/default/seen";
-    let revision = "spoilt-data/revisions/default/seen/1";
+    let revision = "spoilt-data/revisions/default/seen/0000000001";
     let back = format!("resource \"oam_application\" \"it\" {{\n{name}\n  rollback_to = 1\n}}\n");
     let rolled_back = || {
         let other = work.fork();
