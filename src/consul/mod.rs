@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::future::try_join;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -233,14 +234,20 @@ impl Client {
         self.recurse(Request::get(&key_path(prefix))).await
     }
 
-    /// As [`Client::list`], but never answered by a server that only believes itself to be the leader;
-    /// see [`Client::get_latest`].
+    /// As [`Client::list`], but with nothing left out: it is never answered by a server that only
+    /// believes itself to be the leader (see [`Client::get_latest`]), and a token that may not read
+    /// everything under `prefix` is refused.
+    ///
+    /// Of a list, Consul leaves out without a word what a token may not read (`kvsList` in its
+    /// `agent/consul/filter.go`). A token that may read the folder's own key, which nobody writes, has
+    /// the rule for all of it.
     ///
     /// # Errors
     /// As of [`http::Client::send`].
     pub async fn list_latest(&self, prefix: &str) -> Result<Vec<Entry>, Error> {
-        self.recurse(Request::get(&key_path(prefix)).query("consistent", ""))
-            .await
+        let request = Request::get(&key_path(prefix)).query("consistent", "");
+        let (_, entries) = try_join(self.get_latest(prefix), self.recurse(request)).await?;
+        Ok(entries)
     }
 
     /// As [`Client::list`], in a form that need not keep the values.

@@ -432,6 +432,9 @@ pub struct Task {
     /// Its access to Vault.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vault: Option<Vault>,
+    /// Its access to Consul.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consul: Option<Consul>,
 }
 
 /// When a task runs that is beside the others.
@@ -471,6 +474,12 @@ pub struct Vault {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
 }
+
+/// A task's access to Consul: by its workload identity, as Nomad's configuration has it. Without it the
+/// task's templates are read with the token of the node's agent (`handleConsulTask` in Nomad's
+/// `nomad/job_endpoint_hook_implicit_identities.go`).
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Consul {}
 
 /// What a task may use.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]

@@ -238,8 +238,8 @@ impl Store {
                     {
                         Seen::No => {
                             info!(%key, "there already, by an apply that Terraform does not know of");
-                            (expect, adopted) =
-                                (Expect::Version(found.version), Some(found.record));
+                            let record = found.record.measured(key, self.measure.as_ref());
+                            (expect, adopted) = (Expect::Version(found.version), Some(record));
                         }
                         Seen::Perhaps => {}
                         Seen::Yes => {

@@ -464,6 +464,7 @@ fn defaults(job_type: &str) -> Vec<(&'static str, Value)> {
             "TaskGroups/*/Tasks/*/Templates/*/Splay",
             (5 * SECOND).into(),
         ),
+        ("TaskGroups/*/Tasks/*/Consul/Cluster", "default".into()),
         ("TaskGroups/*/Tasks/*/Vault/Env", true.into()),
         ("TaskGroups/*/Tasks/*/Vault/Cluster", "default".into()),
         ("TaskGroups/*/Tasks/*/Vault/ChangeMode", "restart".into()),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{Inverse, Origin};
-use crate::nomad::job::{Resources, Task, Template, Vault};
+use crate::nomad::job::{Consul, Resources, Task, Template, Vault};
 use crate::oam::application::{EnvFrom, Resources as Wanted};
 use crate::oam::{Path, units};
 
@@ -144,6 +144,7 @@ pub(super) fn fetch_variables(task: &mut Task, variables: &BTreeMap<String, EnvF
         }
         if let Some(key) = &from.consul_key {
             text.push_str(&format!("{name}={{{{ key \"{}\" | toJSON }}}}\n", key.key));
+            task.consul = Some(Consul {});
         }
     }
     if !text.is_empty() {

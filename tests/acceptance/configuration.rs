@@ -1,7 +1,7 @@
 //! How the provider comes to know its servers: blocks, environment, tokens, certificates, and values
 //! that are known only at apply.
 
-use super::support::{Options, Proxy, Servers, Workspace, servers};
+use super::support::{Options, Proxy, Role, Servers, Workspace, servers};
 use super::{ADDRESS, application, at, yearly};
 
 const PART: &str = "driver = \"raw_exec\"\n command = [\"/bin/true\"]";
@@ -52,7 +52,8 @@ fn tokens_are_used_and_never_shown() {
     let applied = work.apply();
     let plan = work.plan();
     plan.assert_empty();
-    let tokens = [&servers.nomad.token, &servers.consul.token].map(|it| it.clone().unwrap());
+    let tokens = servers.tokens(Role::Applications, "oam");
+    let tokens = [tokens.nomad, tokens.consul].map(Option::unwrap);
     let state = std::fs::read_to_string(work.folder().join("terraform.tfstate")).unwrap();
     let record = servers
         .consul

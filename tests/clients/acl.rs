@@ -1,6 +1,5 @@
 //! Policies, roles and tokens of the real servers, with their ACLs on and off.
 
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use oam_provider::http::{Acl, Endpoint, Error, Kind, Server, Settings};
@@ -10,19 +9,7 @@ use serde_json::{Value, json};
 
 use super::endpoint;
 use super::support::proxy::{Action, Proxy};
-use super::support::{Options, Servers, servers};
-
-/// Servers with ACLs on, and a Vault.
-fn guarded() -> &'static Servers {
-    static GUARDED: OnceLock<Servers> = OnceLock::new();
-    GUARDED.get_or_init(|| {
-        Servers::start(Options {
-            acl: true,
-            vault: true,
-            ..Options::default()
-        })
-    })
-}
+use super::support::{Options, Servers, guarded, servers};
 
 struct Clients {
     nomad: nomad::Client,

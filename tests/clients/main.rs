@@ -7,9 +7,11 @@ mod support;
 mod acl;
 mod hosts;
 mod objects;
+mod quotas;
 mod requests;
 mod scopes;
 mod store;
+mod tenants;
 mod watch;
 
 use std::time::Duration;

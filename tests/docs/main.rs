@@ -9,6 +9,7 @@
 //! | `ephemeral-resources/<name>.md` | the same below `ephemeral-resources` |
 //! | `actions/<name>.md` | the same below `actions` |
 //! | `functions/<name>.md` | the signature, `templates/functions/<name>.md`, `examples/functions/<name>/` |
+//! | `guides/permissions.md` | `templates/guides/permissions.md`, `examples/policies/` |
 //! | `schemas/<name>.schema.json` | the JSON Schema of a document, a component type, a trait or a scope |
 //! | `guides/component-…`, `trait-…`, `scope-…` | the definition, and the example of that name with its jobs |
 //!
@@ -22,6 +23,7 @@ mod function;
 mod golden;
 mod guide;
 mod page;
+mod released;
 mod schema;
 mod table;
 
@@ -55,6 +57,7 @@ fn pages() -> Vec<(String, String)> {
     }
     let resources: Vec<_> = provider.resources().iter().map(|(name, _)| *name).collect();
     pages.extend(guide::all().iter().map(|guide| guide.page(&resources)));
+    pages.push(page::permissions());
     pages.extend(oam::schema::kinds().into_iter().map(json_schema));
     pages
 }
@@ -87,7 +90,7 @@ fn the_pages_are_what_the_schemas_and_definitions_say() {
 #[test]
 fn every_template_belongs_to_a_page() {
     let provider = OamProvider::new(|_| None);
-    let mut names = vec!["index.md".to_owned()];
+    let mut names = vec!["index.md".to_owned(), "guides/permissions.md".to_owned()];
     let resources = provider.resources();
     names.extend(
         resources

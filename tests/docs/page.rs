@@ -85,6 +85,25 @@ pub fn index(block: &Block, guides: &[Guide]) -> String {
     text
 }
 
+/// The page about what tokens must allow: the template, with the files of `examples/policies` where a line
+/// `<!-- … -->` names one.
+pub fn permissions() -> (String, String) {
+    let template = files::template("guides/permissions.md").unwrap();
+    let lines = template.lines().map(|line| {
+        let file = line
+            .strip_prefix("<!-- ")
+            .and_then(|it| it.strip_suffix(" -->"));
+        match file {
+            Some(file) => code("hcl", &files::example(&format!("policies/{file}"))),
+            None => format!("{line}\n"),
+        }
+    });
+    let summary = "What the tokens for Nomad, Consul and Vault must allow.";
+    let front = front("Permissions - oam", "Operations", summary);
+    let text = format!("{front}# Permissions\n\n{}", lines.collect::<String>());
+    ("guides/permissions.md".to_owned(), text)
+}
+
 /// The page of a resource or data source: its file in `docs`, and its text.
 pub fn page(sort: &Sort, name: &str, block: &Block) -> (String, String) {
     let Sort {

@@ -22,7 +22,7 @@ fn crash_at(scenario: &Scenario, otherwise: usize, which: fn(&Call) -> bool) {
     let all: Vec<_> = each.collect();
     let points = all.len();
     let cuts = selected(all, scenario.name, stride(otherwise));
-    let outcome = trial.run(&cuts, "30s", |_, _| Ok(()));
+    let outcome = trial.run(&cuts, |_| "30s", |_, _| Ok(()));
     println!(
         "{}: {} calls, {points} cut points, {} tried, {} whose call did not come, {} wrong",
         scenario.name,

@@ -10,7 +10,10 @@ mod support;
 
 mod crashes;
 mod cuts;
+mod elections;
 mod linearizability;
 mod misbehaviour;
+mod races;
+mod repeats;
 mod scenarios;
 mod trial;

@@ -174,7 +174,7 @@ impl<'s> Trial<'s> {
     pub fn run(
         &self,
         cuts: &[Cut],
-        timeout: &str,
+        timeout: fn(&Cut) -> &'static str,
         judge: impl Fn(&Cut, &Run) -> Result<(), String> + Sync,
     ) -> Outcome {
         let reference = self.reference();
@@ -193,7 +193,7 @@ impl<'s> Trial<'s> {
                             let (Some(cut), Some(name)) = (cuts.get(at), names.get(at)) else {
                                 return;
                             };
-                            let run = self.cut(cut, name, before[name].as_ref(), timeout);
+                            let run = self.cut(cut, name, before[name].as_ref(), timeout(cut));
                             ended.lock().unwrap().insert(at, run);
                         }
                     });
@@ -208,7 +208,8 @@ impl<'s> Trial<'s> {
                 if !ended.reached {
                     outcome.missed.push(cut.to_string());
                 }
-                if !cut.deed.kills()
+                if ended.reached
+                    && !cut.deed.kills()
                     && let Err(wrong) = judge(cut, &ended.run)
                 {
                     outcome.wrong.push(format!("{cut}: {wrong}"));

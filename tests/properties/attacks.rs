@@ -314,6 +314,9 @@ fn check(job: &Value, tenant: &str) -> Vec<String> {
             if !task["Vault"].is_null() {
                 assert_eq!(task["Vault"], json!({ "Role": ROLE }));
             }
+            // With the task's own identity, and not the node's.
+            let keys = task["Templates"].to_string().contains("{{ key ");
+            assert_eq!(!task["Consul"].is_null(), keys, "{task}");
             for one in items(&task["Templates"]) {
                 let file = text(&one["DestPath"]);
                 let inside = file.starts_with("secrets/")

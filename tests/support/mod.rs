@@ -10,7 +10,9 @@
 //! work.apply();
 //! work.plan().assert_empty();
 //! let proxy = Proxy::start(&servers.nomad.address);    // counts, injects faults, holds requests
+//! let guarded = support::guarded();                     // the same with ACLs on, and a Vault
 //! let own = support::Servers::start(Options { acl: true, ..Options::default() });  // one's own
+//! planted.none_in_servers(&own);                       // secrets of a test, in whatever form
 //! if docker::ready() { … }                             // says `skipped: …` where containers cannot run
 //! ```
 //! `tools/servers` finds or builds the programs. Every server listens on free loopback ports of its
@@ -20,13 +22,16 @@
 
 pub mod api;
 pub mod certificates;
+pub mod clusters;
 pub mod consul;
 pub mod docker;
 pub mod network;
 pub mod nomad;
+pub mod policies;
 pub mod ports;
 pub mod process;
 pub mod proxy;
+pub mod secrets;
 pub mod servers;
 pub mod terraform;
 pub mod tools;
@@ -34,9 +39,11 @@ pub mod traefik;
 pub mod vault;
 
 #[allow(unused_imports)]
+pub use policies::{Policies, Role, Tokens};
+#[allow(unused_imports)]
 pub use proxy::{Action, Gate, Proxy};
 #[allow(unused_imports)]
-pub use servers::{Options, Servers, servers};
+pub use servers::{Options, Servers, guarded, servers};
 #[allow(unused_imports)]
 pub use terraform::{Plan, Run, Workspace};
 

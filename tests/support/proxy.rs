@@ -30,6 +30,9 @@ pub enum Action {
     Forward,
     /// It is answered with this status, these headers and this body, and never reaches the server.
     Answer(u16, Vec<(&'static str, &'static str)>, &'static str),
+    /// It is answered with this status, and a body that repeats the request's headers, as some proxies'
+    /// error pages do; it never reaches the server.
+    Echo(u16),
     /// The connection is closed without an answer; the server never sees it.
     Close,
     /// The server does it, but the connection is closed before the answer comes back.
@@ -99,6 +102,7 @@ struct Shared {
     upstreams: Vec<String>,
     client: reqwest::Client,
     seen: Mutex<Vec<Seen>>,
+    answers: Mutex<Vec<(Seen, String)>>,
     rule: Mutex<Rule>,
     /// The first answer to each read, by its path and query without what makes it a blocking query.
     first: Mutex<BTreeMap<String, Copied>>,
@@ -150,6 +154,7 @@ impl Proxy {
             upstreams: upstreams.iter().map(|&it| it.to_owned()).collect(),
             client,
             seen: Mutex::default(),
+            answers: Mutex::default(),
             rule: Mutex::new(Box::new(|_| Action::Forward)),
             first: Mutex::default(),
             last: Mutex::default(),
@@ -191,6 +196,11 @@ impl Proxy {
         Some(String::from_utf8_lossy(last.get(path)?).into_owned())
     }
 
+    /// What the server has answered to writes.
+    pub fn answers(&self) -> Vec<(Seen, String)> {
+        self.shared.answers.lock().unwrap().clone()
+    }
+
     /// The requests since the start or the last call.
     pub fn take_seen(&self) -> Vec<Seen> {
         std::mem::take(&mut *self.shared.seen.lock().unwrap())
@@ -216,6 +226,14 @@ async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
     };
     let action = (shared.rule.lock().unwrap())(&seen);
     shared.seen.lock().unwrap().push(seen.clone());
+    if let Action::Echo(status) = action {
+        let headers = request.headers().iter();
+        let headers = headers.map(|(name, value)| {
+            format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes()))
+        });
+        let body = format!("no good request:\n{}", headers.collect::<String>());
+        return Ok(answer(status, Vec::new(), &body));
+    }
     // In a task of its own, so that it goes on when the client gives up.
     let forward = |wait: Duration| {
         let task = tokio::spawn(forward(shared.clone(), seen.clone(), request, wait));
@@ -223,7 +241,7 @@ async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
     };
     match action {
         Action::Forward => Ok(forward(Duration::ZERO).await?.whole()),
-        Action::Close => Err(Closed),
+        Action::Close | Action::Echo(_) => Err(Closed),
         Action::LoseAnswer => {
             forward(Duration::ZERO).await?;
             Err(Closed)
@@ -360,6 +378,8 @@ async fn forward(
         let path = seen.path.split('?').next().unwrap_or_default().to_owned();
         let mut last = shared.last.lock().unwrap();
         last.insert(path, copied.body.clone());
+        let text = String::from_utf8_lossy(&copied.body).into_owned();
+        shared.answers.lock().unwrap().push((seen.clone(), text));
     }
     Ok(copied)
 }

@@ -3,11 +3,13 @@
 use super::certificates::{Authority, Certificate};
 use super::consul::Consul;
 use super::nomad::Nomad;
+use super::policies::{Policies, Role, Tokens};
 use super::proxy::Proxy;
 use super::traefik::Traefik;
 use super::vault::Vault;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 /// How the servers are set up; the default is neither ACLs nor TLS nor anything in containers.
 #[derive(Debug, Clone, Default)]
@@ -47,6 +49,8 @@ pub struct Servers {
     pub consul: Consul,
     /// Hands out Nomad's public keys to servers that have no client certificate, with mutual TLS.
     keys: Option<Proxy>,
+    /// With ACLs on: what providers have been given, by their role and key prefix.
+    tokens: Mutex<BTreeMap<(Role, String), Tokens>>,
     /// The authority that signed the servers' certificates, with TLS on.
     pub authority: Option<Authority>,
     /// A certificate for clients, with TLS on.
@@ -55,15 +59,28 @@ pub struct Servers {
 }
 
 static SHARED: OnceLock<Servers> = OnceLock::new();
+static GUARDED: OnceLock<Servers> = OnceLock::new();
 
 /// The servers that the tests of this binary share: no ACLs, no TLS.
 pub fn servers() -> &'static Servers {
     SHARED.get_or_init(|| Servers::start(Options::default()))
 }
 
+/// The servers that the tests of this binary share which need access control: they deny by default, and
+/// have a Vault.
+pub fn guarded() -> &'static Servers {
+    GUARDED.get_or_init(|| {
+        Servers::start(Options {
+            acl: true,
+            vault: true,
+            ..Options::default()
+        })
+    })
+}
+
 /// Has the logs of the shared servers kept, where they run.
 pub fn keep_shared_logs() {
-    if let Some(servers) = SHARED.get() {
+    for servers in [&SHARED, &GUARDED].into_iter().filter_map(OnceLock::get) {
         eprintln!("the servers' logs are in {}", servers.keep_logs().display());
     }
 }
@@ -125,10 +142,25 @@ impl Servers {
             vault,
             consul,
             keys,
+            tokens: Mutex::default(),
             authority,
             client,
             folder,
         }
+    }
+
+    /// The tokens of a provider with this role whose records are below `prefix`: with ACLs on they may
+    /// do what the guide's policies say, and nothing else; without, there are none.
+    pub fn tokens(&self, role: Role, prefix: &str) -> Tokens {
+        if self.consul.token.is_none() {
+            return Tokens::default();
+        }
+        let mut tokens = self.tokens.lock().unwrap();
+        let made = tokens.entry((role, prefix.to_owned())).or_insert_with(|| {
+            let name = format!("{role:?}-{}", prefix.replace('/', "-")).to_lowercase();
+            Tokens::of(self, &name, &Policies::of(role, prefix))
+        });
+        made.clone()
     }
 
     /// The Vault; panics where [`Options::vault`] did not ask for one.

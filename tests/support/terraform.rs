@@ -4,6 +4,7 @@
 //! `dev_overrides`, so nothing is installed and no registry is asked. `OAM_TEST_CLI` selects the
 //! program: `terraform`, `terraform-next`, `opentofu`, or by default `cli` (see `tools/servers`).
 
+use super::policies::{Role, Tokens};
 use super::process::clean_environment;
 use super::servers::Servers;
 use super::tools;
@@ -58,11 +59,26 @@ pub struct Plan {
 
 impl Workspace {
     /// A folder with the provider configured for these servers, in `provider.tf`; further
-    /// configuration goes to `main.tf`.
+    /// configuration goes to `main.tf`. With ACLs on, the provider may manage applications without a
+    /// tenant, and no more ([`Role::Applications`]).
     pub fn new(servers: &Servers, configuration: &str) -> Self {
+        Self::with(
+            servers,
+            configuration,
+            &servers.tokens(Role::Applications, "oam"),
+        )
+    }
+
+    /// As [`Workspace::new`], with these tokens.
+    pub fn with(servers: &Servers, configuration: &str, tokens: &Tokens) -> Self {
         let workspace = Self::bare(configuration);
-        workspace.write("provider.tf", &provider_block(servers, "oam"));
+        workspace.give(servers, tokens);
         workspace
+    }
+
+    /// Has the provider use these tokens from now on.
+    pub fn give(&self, servers: &Servers, tokens: &Tokens) {
+        self.write("provider.tf", &provider_block_with(servers, "oam", tokens));
     }
 
     /// A folder with this configuration alone in `main.tf`: the provider block is the caller's.
@@ -288,8 +304,14 @@ impl Drop for Workspace {
     }
 }
 
-/// A provider block for these servers, with their tokens and certificates.
+/// A provider block for these servers, with certificates and with tokens for [`Role::Applications`].
 pub fn provider_block(servers: &Servers, key_prefix: &str) -> String {
+    let tokens = servers.tokens(Role::Applications, key_prefix);
+    provider_block_with(servers, key_prefix, &tokens)
+}
+
+/// A provider block for these servers, with certificates and with these tokens.
+pub fn provider_block_with(servers: &Servers, key_prefix: &str, tokens: &Tokens) -> String {
     let mut tls = String::new();
     if let (Some(_), Some(client)) = (&servers.authority, &servers.client) {
         tls = format!(
@@ -303,13 +325,21 @@ pub fn provider_block(servers: &Servers, key_prefix: &str) -> String {
         Some(token) => format!("    token = \"{token}\"\n"),
         None => String::new(),
     };
+    let vault = match &tokens.vault {
+        Some(_) => format!(
+            "  vault {{\n    address = \"{}\"\n{}{tls}  }}\n",
+            servers.vault().address,
+            token(&tokens.vault)
+        ),
+        None => String::new(),
+    };
     format!(
         "provider \"oam\" {{\n  nomad {{\n    address = \"{}\"\n{}{tls}  }}\n  consul {{\n    \
-         address = \"{}\"\n{}{tls}    key_prefix = \"{key_prefix}\"\n  }}\n}}\n",
+         address = \"{}\"\n{}{tls}    key_prefix = \"{key_prefix}\"\n  }}\n{vault}}}\n",
         servers.nomad.address,
-        token(&servers.nomad.token),
+        token(&tokens.nomad),
         servers.consul.address,
-        token(&servers.consul.token),
+        token(&tokens.consul),
     )
 }
 
@@ -323,11 +353,6 @@ impl Running {
     pub fn interrupt(&self) {
         let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap());
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
-    }
-
-    /// Terraform's own process.
-    pub fn id(&self) -> u32 {
-        self.child.id()
     }
 
     /// The provider process that this Terraform started, if it runs now.

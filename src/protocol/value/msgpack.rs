@@ -124,9 +124,10 @@ impl<'a> Reader<'a> {
         Ok(self.read(what, decode::read_array_len)? as usize)
     }
 
-    /// A collection cannot have more elements than bytes are left, whatever its length says.
+    /// A collection cannot have more elements than bytes are left, whatever its length says; and where many
+    /// say so inside of each other, they do not have them either.
     fn capacity(&self, len: usize) -> usize {
-        len.min(self.rest.len())
+        len.min(self.rest.len()).min(1024)
     }
 
     fn value(&mut self, ty: &Type) -> Result<Value, ValueError> {

@@ -291,7 +291,8 @@ pub fn target(clients: &Clients, tenant: &str) -> Target {
     };
     let clusters = clients.clusters.iter();
     let names = Names::of(clients.store.prefix(), tenant);
-    let vault_role = (clients.vault.is_some() && tenant != DEFAULT_TENANT).then(|| names.slug());
+    let vault_role =
+        (clients.vault.is_some() && tenant != DEFAULT_TENANT).then(|| names.vault_slug());
     Target {
         namespace,
         region: clients.region.clone(),

@@ -107,11 +107,12 @@ pub async fn plan(servers: &Servers, cx: &Context, request: PlanRequest) -> Plan
     let (mut jobs, after, changed) = jobs(clients, &prior, &response.state, &private);
     if let Some(clients) = clients {
         if let Some(tenancy) = &tenancy {
-            let instead = match response.requires_replace.as_slice() {
-                [] => None,
-                _ => config::key(&prior),
-            };
-            let said = quota::check(clients, tenancy, &response.state, &after, instead.as_ref());
+            if !response.requires_replace.is_empty()
+                && let Some(key) = config::key(&prior)
+            {
+                servers.replaced().set(&key.to_string(), key.clone());
+            }
+            let said = quota::check(servers, clients, tenancy, &response.state, &after);
             response.diagnostics.extend(said.await);
             if has_error(&response.diagnostics) {
                 return response;

@@ -13,6 +13,9 @@ pub trait Model {
     /// What the state can be after the operation with its result; nothing where it cannot have come to
     /// that from this state.
     fn after(state: &Self::State, op: &Self::Op) -> Option<Self::State>;
+
+    /// Whether the operation changes nothing, whatever the state is.
+    fn only_looks(op: &Self::Op) -> bool;
 }
 
 /// One operation, with when it was begun and when its result was there, on a clock that all share. What has no
@@ -25,7 +28,7 @@ pub struct Event<Op> {
 }
 
 /// How many states are looked at before the search is given up.
-const LIMIT: usize = 20_000_000;
+const LIMIT: usize = 1_000_000;
 
 /// An order of the operations (their places in the history) that explains it.
 ///
@@ -40,7 +43,8 @@ pub fn explain<M: Model>(
     let mut path: Vec<usize> = Vec::new();
     // For each step: the state before it, what is done by then, and which operations are still to be tried.
     let none = vec![false; history.len()];
-    let mut steps = vec![(start, none.clone(), candidates(history, &none))];
+    let left = candidates::<M>(history, &none, &start);
+    let mut steps = vec![(start, none, left)];
     while let Some((state, done, left)) = steps.last_mut() {
         if history
             .iter()
@@ -57,6 +61,10 @@ pub fn explain<M: Model>(
         let Some(after) = M::after(state, &history[next].op) else {
             continue;
         };
+        if after == *state && history[next].ended.is_none() {
+            // It need not be done, and would make no difference.
+            continue;
+        }
         let mut done = done.clone();
         done[next] = true;
         if !tried.insert((done.clone(), after.clone())) {
@@ -67,20 +75,28 @@ pub fn explain<M: Model>(
         if path.len() > best.0.len() {
             best = (path.clone(), after.clone());
         }
-        let left = candidates(history, &done);
+        let left = candidates::<M>(history, &done, &after);
         steps.push((after, done, left));
     }
     Err(best)
 }
 
 /// The operations that can come next: those that began before any that is left has ended. What has ended first
-/// is tried first.
-fn candidates<Op>(history: &[Event<Op>], done: &[bool]) -> Vec<usize> {
+/// is tried first. Where one of them only looks, and sees this state, it can as well be the next: nobody else
+/// notices.
+fn candidates<M: Model>(history: &[Event<M::Op>], done: &[bool], state: &M::State) -> Vec<usize> {
     let left = || (0..history.len()).filter(|at| !done[*at]);
     let first = left().filter_map(|at| history[at].ended).min();
     let mut all: Vec<_> = left()
         .filter(|at| first.is_none_or(|first| history[*at].began < first))
         .collect();
+    let looks = |at: &&usize| {
+        let event = &history[**at];
+        event.ended.is_some() && M::only_looks(&event.op) && M::after(state, &event.op).is_some()
+    };
+    if let Some(looks) = all.iter().find(looks) {
+        return vec![*looks];
+    }
     all.sort_by_key(|at| std::cmp::Reverse(history[*at].ended.unwrap_or(u64::MAX)));
     all
 }

@@ -100,6 +100,17 @@ impl Model for Record {
     type State = State;
     type Op = Op;
 
+    fn only_looks(op: &Op) -> bool {
+        match op {
+            Op::Read(_) => true,
+            Op::Begin { result, .. }
+            | Op::Settle { result, .. }
+            | Op::Abandon { result, .. }
+            | Op::Remove { result, .. } => *result != Result::Done,
+            Op::Acknowledge(_) | Op::Expire(_) => false,
+        }
+    }
+
     fn after(state: &State, op: &Op) -> Option<State> {
         let value = state.value.as_ref();
         let same = || state.clone();

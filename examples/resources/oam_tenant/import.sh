@@ -1,0 +1,2 @@
+# By name.
+terraform import oam_tenant.acme acme
