@@ -1,7 +1,7 @@
 //! What holds for every application: its document reads back, its jobs are as they should be until
 //! something in them changes, and what is not known yet is no mistake.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![allow(missing_docs, clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
 #[path = "properties/attacks.rs"]
 mod attacks;

@@ -253,6 +253,60 @@ async fn what_changes_after_the_list_is_not_overwritten() {
     assert_eq!(variable.as_str(), Some("5"));
 }
 
+/// What becomes of a deployment does not show in the list of jobs.
+#[tokio::test]
+async fn a_deployment_that_fails_after_its_apply_is_found_among_many() {
+    let servers = servers();
+    let canaried = |greeting: &str| {
+        json!({
+            "name": "canary",
+            "component": { "web": {
+                "type": "worker", "driver": "raw_exec", "command": ["/bin/sleep", "100000"],
+                "resources": { "cpu": "20m", "memory": "16Mi" }, "env": { "GREETING": greeting },
+                "update_strategy": { "strategy": "canary", "min_healthy_time": "0s" },
+            } },
+        })
+    };
+    let mut configs = yearlies("beside");
+    configs.push(canaried("old"));
+    let mut counted = Counted::apply(servers, "canary", &configs).await;
+    // The first version has no canary: that it is unchanged shows in the list.
+    let run = counted.fleet.run().await;
+    counted.refresh(&run).await;
+    let (nomad, _) = counted.seen();
+    assert!(nomad.len() <= FEW, "{nomad:#?}");
+    let first = counted.fleet.objects.pop().unwrap();
+    let second = Object {
+        config: run.config(&canaried("new")),
+        ..first
+    };
+    let second = run.update(&second).await.unwrap();
+    counted.fleet.objects.push(second.clone());
+    let run = counted.fleet.run().await;
+    let waits = counted.refresh(&run).await.pop().unwrap().unwrap();
+    assert_eq!(waits.state, second.state);
+
+    let deployment = servers.nomad.get("/v1/job/canary-web/deployment");
+    let id = deployment["ID"].as_str().unwrap();
+    let before = servers.nomad.job("default", "canary-web").unwrap();
+    servers
+        .nomad
+        .post(&format!("/v1/deployment/fail/{id}"), &json!({}));
+    let after = servers.nomad.job("default", "canary-web").unwrap();
+    assert_eq!(before["JobModifyIndex"], after["JobModifyIndex"]);
+    for known in [second, waits] {
+        counted.fleet.objects.pop();
+        counted.fleet.objects.push(known);
+        let run = counted.fleet.run().await;
+        let failed = counted.refresh(&run).await.pop().unwrap().unwrap();
+        let drift = failed.state.get("drift").as_list().unwrap();
+        let live = drift[0].get("live").as_str().unwrap_or_default();
+        assert!(live.contains("failed"), "{drift:?}");
+        assert!(!run.is_planned_empty(&failed).await);
+    }
+    servers.nomad.stop("default", "canary-web", true);
+}
+
 #[tokio::test]
 async fn a_server_that_refuses_lists_is_asked_for_each() {
     let counted = Counted::apply(servers(), "refused", &yearlies("refused")).await;

@@ -5,12 +5,15 @@
 
 #[path = "wire/actions.rs"]
 mod actions;
+#[path = "wire/ephemerals.rs"]
+mod ephemerals;
 #[path = "support/plugin.rs"]
 mod plugin;
 #[path = "support/mod.rs"]
 mod support;
 
 use oam_provider::oam::def;
+use oam_provider::protocol::path::AttributePath;
 use oam_provider::protocol::resource::Provider as _;
 use oam_provider::protocol::value::{Type, Value, dynamic, json as json_value, msgpack};
 use oam_provider::protocol::wire::tfplugin6 as wire;

@@ -18,8 +18,12 @@ use super::{Endpoint, Error, Kind, Secret, Server, SettingsError, Token};
 
 /// How often a request is sent at most.
 const TRIES: u32 = 3;
+/// The same while the servers have no leader: in about ten seconds they have elected one.
+const LEADERLESS_TRIES: u32 = 8;
 /// First pause between two tries; doubled after each. The real pause is half of it up to all of it.
 const BACKOFF: Duration = Duration::from_millis(250);
+/// Longest pause that nobody has asked for.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
 /// Longest `Retry-After` that is waited for. A server that asks for more is reported at once.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 /// Longest time for a connection to be made.
@@ -263,7 +267,7 @@ impl Client {
     }
 
     /// Sends the request, and sends it again where that is safe: up to three times, with growing
-    /// pauses, `Retry-After` honoured. A connection that was not made, a 429 and a leaderless
+    /// pauses, `Retry-After` honoured; up to eight times while the servers have no leader. A connection that was not made, a 429 and a leaderless
     /// server are tried again for every request; a cut connection and a 5xx only for
     /// [`Repeat::Always`]; a timeout never.
     ///
@@ -300,7 +304,11 @@ impl Client {
                 Err(failure) => failure,
             };
             debug!(server, method, path, status = failure.status, ms, error = ?failure.kind, "request failed");
-            let again = attempt < TRIES && may_repeat(&failure.kind, request.repeat);
+            let tries = match &failure.kind {
+                Kind::NoLeader { .. } => LEADERLESS_TRIES,
+                _ => TRIES,
+            };
+            let again = attempt < tries && may_repeat(&failure.kind, request.repeat);
             match pause(&failure, attempt) {
                 Some(pause) if again => tokio::time::sleep(pause).await,
                 _ => {
@@ -410,10 +418,16 @@ fn pause(failure: &Failure, attempt: u32) -> Option<Duration> {
         Some(wait) => (wait <= LONGEST_PAUSE).then_some(wait),
         None => {
             let most = BACKOFF * 2_u32.pow(attempt.saturating_sub(1).min(8));
+            let most = most.min(LONGEST_BACKOFF);
             Some(most.mul_f64(0.5 + fastrand::f64() / 2.0))
         }
     }
 }
+
+/// What servers without a leader say before anything is written: `ErrNoLeader` of both, and what follows "rpc
+/// error" where the leader that they know of cannot be reached any more (`getRPCClient` in Consul's
+/// `agent/pool/pool.go` and Nomad's `helper/pool/pool.go`).
+const LEADERLESS: [&str; 2] = ["No cluster leader", "failed to get conn"];
 
 /// The kind that an HTTP status means.
 fn refusal(status: StatusCode, message: String, retry_after: Option<Duration>) -> Kind {
@@ -424,8 +438,7 @@ fn refusal(status: StatusCode, message: String, retry_after: Option<Duration>) -
             message,
         },
         429 => Kind::RateLimited { retry_after },
-        // Both servers' `ErrNoLeader`, sent before anything is written.
-        500..=599 if message.contains("No cluster leader") => Kind::NoLeader { message },
+        500..=599 if LEADERLESS.iter().any(|it| message.contains(it)) => Kind::NoLeader { message },
         500..=599 => Kind::Server {
             status: code,
             message,

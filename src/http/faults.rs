@@ -115,6 +115,9 @@ async fn what_is_tried_again() {
         Say("HTTP/1.1 500 Internal Server Error\r\ncontent-length: 12\r\n\r\ndisk is full");
     const LEADERLESS: Deed =
         Say("HTTP/1.1 500 Internal Server Error\r\ncontent-length: 17\r\n\r\nNo cluster leader");
+    const LEADER_GONE: Deed = Say(
+        "HTTP/1.1 500 Internal Server Error\r\ncontent-length: 35\r\n\r\nrpc error: failed to get conn: dial",
+    );
     const CUT: Deed = Say("HTTP/1.1 200 OK\r\ncontent-length: 200\r\n\r\n{\"ID\":");
     const SILENT: Deed = Say("");
     const GARBAGE: Deed = Say("SSH-2.0-OpenSSH_9.2\r\n");
@@ -165,8 +168,14 @@ async fn what_is_tried_again() {
         (
             "no leader",
             &[LEADERLESS],
-            (3, Some("NoLeader")),
-            (3, Some("NoLeader")),
+            (8, Some("NoLeader")),
+            (8, Some("NoLeader")),
+        ),
+        (
+            "a leader that is not there any more",
+            &[LEADER_GONE, FINE],
+            (2, None),
+            (2, None),
         ),
         (
             "cut in the answer once",

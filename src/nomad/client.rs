@@ -235,6 +235,26 @@ impl Client {
         self.http.send(request).await.map_err(conflict)?.json()
     }
 
+    /// What a registration that made the job what it is was answered, for one whose answer was lost.
+    ///
+    /// # Errors
+    /// As of [`http::Client::send`].
+    pub async fn registration(&self, namespace: &str, live: &LiveJob) -> Result<Registered, Error> {
+        let id = live.json.get("ID").and_then(Value::as_str);
+        let evaluations = self.evaluations(namespace, id.unwrap_or_default()).await?;
+        // Nomad notes in it which change of the job it is about (`Register` in its `nomad/job_endpoint.go`).
+        let evaluation = evaluations.iter().find(|evaluation| {
+            evaluation.triggered_by == "job-register"
+                && evaluation.job_modify_index == live.job_modify_index
+        });
+        Ok(Registered {
+            eval_id: evaluation.map(|evaluation| evaluation.id.clone()),
+            eval_create_index: evaluation.map_or(0, |evaluation| evaluation.create_index),
+            job_modify_index: live.job_modify_index,
+            warnings: None,
+        })
+    }
+
     /// Stops the job, and with `purge` forgets it. Gives the evaluation that stops its allocations;
     /// `None` where there was no such job, or nothing to stop.
     ///

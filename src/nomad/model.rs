@@ -52,6 +52,10 @@ pub struct Evaluation {
     pub status: String,
     /// Why it has that status.
     pub status_description: String,
+    /// What it was made for, such as `job-register`.
+    pub triggered_by: String,
+    /// The index of the job's change that it was made for; 0 where it was made for something else.
+    pub job_modify_index: u64,
     /// The deployment it works on; empty where there is none.
     #[serde(rename = "DeploymentID")]
     pub deployment_id: String,

@@ -247,11 +247,13 @@ impl<P: Fn(Progress) + Send + Sync> Watch<'_, P> {
             _ => None,
         };
         let unplaced = evaluation.as_ref().map(placements).unwrap_or_default();
-        let live = self
-            .client
-            .job(self.namespace, self.job)
-            .await?
-            .ok_or(Reason::Replaced)?;
+        let mut live = self.found().await?;
+        if registered.is_some_and(|registered| live.job_modify_index < registered.job_modify_index)
+        {
+            // The registration changed nothing, or the answer is an old one: a server that was cut off takes
+            // itself for the leader for a moment.
+            live = self.found().await?;
+        }
         if live.stop {
             return Err(Reason::Replaced);
         }
@@ -309,6 +311,12 @@ impl<P: Fn(Progress) + Send + Sync> Watch<'_, P> {
             }
             began = Some(0);
         }
+    }
+
+    /// The job as it is now.
+    async fn found(&self) -> Result<LiveJob, Reason> {
+        let found = self.client.job(self.namespace, self.job).await?;
+        found.ok_or(Reason::Replaced)
     }
 
     /// Waits until the scheduler has decided.

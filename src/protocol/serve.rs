@@ -22,6 +22,8 @@ use super::wire::tfplugin6::provider_server::ProviderServer;
 const MAX_MESSAGE: usize = 256 << 20;
 /// How long calls under way may take to notice that the host wants the end. It kills after 2 s.
 const GRACE: Duration = Duration::from_millis(500);
+/// How long the provider then may take to give back what it holds elsewhere.
+const LAST: Duration = Duration::from_millis(1200);
 
 /// Why a provider cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -157,7 +159,7 @@ async fn run(
         () = late => Ok(()),
     };
     // In vain where the servers are slow: what is held runs out by itself, too.
-    let _ = tokio::time::timeout(GRACE, provider.shutdown()).await;
+    let _ = tokio::time::timeout(LAST, provider.shutdown()).await;
     Ok(result?)
 }
 

@@ -35,11 +35,12 @@ use crate::protocol::path::AttributePath;
 use crate::protocol::resource::{self, Resource};
 use crate::protocol::schema::Schema;
 use crate::protocol::value::Value;
-use crate::store::Store;
+use crate::store::{ApplicationKey, Store};
 use crate::translate::Place;
 use crate::{consul, nomad, vault};
 use config::{DryRun, Location};
-use planned::{Planned, PlannedScopes, PlannedTenant, PlannedTenants};
+use ephemeral::OpenTokens;
+use planned::{Planned, PlannedScopes, PlannedTenant, PlannedTenants, Plans};
 use scope::ScopeResource;
 use scope::data_source::ScopeDataSource;
 use scope::kind::Kind;
@@ -62,6 +63,8 @@ pub struct Servers {
     state: RwLock<State>,
     planned: PlannedScopes,
     planned_tenants: PlannedTenants,
+    replaced: Plans<ApplicationKey>,
+    open_tokens: OpenTokens,
 }
 
 #[derive(Clone, Default)]
@@ -187,10 +190,22 @@ impl Servers {
         self.planned_tenants.set(name, planned);
     }
 
+    /// The applications that the plan that is being made replaces by others, by ID. Terraform plans the
+    /// other as a creation, which does not say so.
+    pub fn replaced(&self) -> &Plans<ApplicationKey> {
+        &self.replaced
+    }
+
+    /// The tokens of tenants that are open.
+    pub fn open_tokens(&self) -> &OpenTokens {
+        &self.open_tokens
+    }
+
     fn set(&self, state: State) {
         // Whatever was planned before belongs to another run.
         self.planned.clear();
         self.planned_tenants.clear();
+        self.replaced.clear();
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
     }
 }
@@ -316,7 +331,10 @@ impl resource::Provider for OamProvider {
 
     async fn shutdown(&self) {
         if let Some(clients) = self.servers.known() {
-            clients.store.close().await;
+            tokio::join!(
+                clients.store.close(),
+                self.servers.open_tokens().revoke(&clients)
+            );
         }
     }
 }

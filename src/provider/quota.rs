@@ -4,11 +4,12 @@
 //! apply; there all that has begun before is counted.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use super::application::{config, failure, read};
 use super::planned::Known;
 use super::tenancy::Tenancy;
-use super::{Clients, convert};
+use super::{Clients, Servers, convert};
 use crate::nomad;
 use crate::nomad::job::Job;
 use crate::oam::{Node, Path, Problem};
@@ -24,8 +25,7 @@ use crate::translate::{self, Place, Target};
 pub struct Shares(BTreeMap<String, Usage>);
 
 impl Shares {
-    /// Of the jobs by key, each with the usage of one node less or more. Where a job runs on every node,
-    /// Nomad is asked how many there are.
+    /// Of these jobs by key. Where one runs on every node, Nomad is asked how many there are.
     pub async fn of(clients: &Clients, jobs: impl Iterator<Item = (String, &Job)>) -> Self {
         let mut shares = BTreeMap::new();
         let mut nodes = BTreeMap::new();
@@ -33,11 +33,11 @@ impl Shares {
             let (component, cluster) = translate::split_key(&key);
             let mut count = 1;
             if job.job_type == "system" {
-                if !nodes.contains_key(&cluster.map(str::to_owned)) {
-                    nodes.insert(cluster.map(str::to_owned), nodes_of(clients, cluster).await);
-                }
-                let known = nodes.get(&cluster.map(str::to_owned)).into_iter().flatten();
-                let takes = known.filter(|node| node.takes(job)).count();
+                let nodes = match nodes.entry(cluster.map(str::to_owned)) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(unknown) => unknown.insert(nodes_of(clients, cluster).await),
+                };
+                let takes = nodes.iter().filter(|node| node.takes(job)).count();
                 count = u64::try_from(takes).unwrap_or(u64::MAX).max(1);
             }
             let usage = translate::usage_of_job(job, || count);
@@ -89,13 +89,13 @@ pub fn measure(clusters: BTreeMap<String, Place>) -> Measure {
 }
 
 /// Whether the quotas of its tenant leave room for an application that is planned, as far as both are
-/// known. `instead` is the application that it takes the place of.
+/// known. What this very plan replaces by another application will have gone before.
 pub async fn check(
+    servers: &Servers,
     clients: &Clients,
     tenancy: &Tenancy,
     state: &Value,
     jobs: &BTreeMap<String, Job>,
-    instead: Option<&ApplicationKey>,
 ) -> Diagnostics {
     let (Some(key), Some(rules)) = (config::key(state), tenancy.rules()) else {
         return Vec::new();
@@ -110,8 +110,10 @@ pub async fn check(
         Ok(ledger) => ledger,
         Err(error) => return vec![failure::store(&error)],
     };
-    if let Some(instead) = instead.filter(|instead| instead.tenant() == key.tenant()) {
-        ledger.remove(instead.name());
+    for (_, replaced) in servers.replaced().list() {
+        if replaced.tenant() == key.tenant() && replaced != key {
+            ledger.remove(replaced.name());
+        }
     }
     let jobs = jobs.iter().map(|(key, job)| (key.clone(), job));
     let shares = Shares::of(clients, jobs).await;

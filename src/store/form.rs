@@ -46,6 +46,9 @@ pub trait Recorded: Clone + fmt::Debug + Serialize + DeserializeOwned {
     /// Whether a creation may take this over, as something that was interrupted.
     fn adoptable(&self) -> bool;
 
+    /// Whether the two are to make the same thing.
+    fn is_like(&self, other: &Self) -> bool;
+
     /// The application whose tenant has a ledger in which this is, where it is that of one.
     fn account(_: &Self::Key) -> Option<&ApplicationKey> {
         None

@@ -9,8 +9,11 @@ use tracing::{info, warn};
 use super::form::{Recorded, decode, encode, stored};
 use super::guards::{Beginning, Guard, Guards};
 use super::session::Session;
+use super::unseen::{self, Seen};
 use super::usage::{LOOK, Left, Measure, pause};
-use super::{Expect, Key, LARGEST, LONGEST_QUERY, Operation, Record, Store, StoreError, Version};
+use super::{
+    Expect, Key, LARGEST, LONGEST_QUERY, Operation, Phase, Record, Store, StoreError, Version,
+};
 use crate::consul::{Entry, Op, TxnError, encode_txn};
 use crate::tenants::Usage;
 
@@ -26,6 +29,8 @@ pub struct Held<R: Recorded = Record> {
     value: Vec<u8>,
     index: u64,
     adopted: Option<R>,
+    /// Whether Terraform knows nothing of it so far.
+    is_new: bool,
 }
 
 impl<R: Recorded> Held<R> {
@@ -87,6 +92,8 @@ enum Next<R> {
         index: u64,
         operation: Option<Operation>,
     },
+    /// There is one already, and it is settled.
+    Exists(Entry),
 }
 
 impl<R: Recorded> Next<R> {
@@ -113,6 +120,7 @@ impl Store {
         let consul = &self.inner.consul;
         let path = self.place::<R>(key);
         let mut deadline = Instant::now() + self.lock_wait;
+        let is_new = expect == Expect::Absent;
         let (mut expect, mut adopted) = (expect, None);
         // What an adopted record has to be followed in is not known before it is adopted.
         let before = match expect {
@@ -192,6 +200,7 @@ impl Store {
                         value,
                         index,
                         adopted,
+                        is_new,
                     });
                 }
                 Err(refusals) => refusals,
@@ -221,6 +230,26 @@ impl Store {
             let entry = consul.get_latest(&path).await?;
             let next = next(key, expect, adopted.take(), entry)?;
             match next.measured(key, self.measure.as_ref()) {
+                Next::Exists(entry) => {
+                    let found = stored::<R>(key, &entry)?;
+                    match self
+                        .seen(key, &record, &entry, &session.id, deadline)
+                        .await?
+                    {
+                        Seen::No => {
+                            info!(%key, "there already, by an apply that Terraform does not know of");
+                            let record = found.record.measured(key, self.measure.as_ref());
+                            (expect, adopted) = (Expect::Version(found.version), Some(record));
+                        }
+                        Seen::Perhaps => {}
+                        Seen::Yes => {
+                            return Err(StoreError::Exists {
+                                key: key.clone().into(),
+                                phase: found.record.phase(),
+                            });
+                        }
+                    }
+                }
                 Next::Again(next, adopt) if next != expect || session_ended => {
                     (expect, adopted) = (next, adopt);
                 }
@@ -302,7 +331,8 @@ impl Store {
         record: &R,
         beside: &[Op<'_>],
     ) -> Result<Version, StoreError> {
-        self.conclude(held, Outcome::write(record), None, beside)
+        let tells = self.tells(held, record);
+        self.conclude(held, Outcome::write(record), None, tells, beside)
             .await
             .map(|index| Version::of(index, &encode(record)))
     }
@@ -314,9 +344,19 @@ impl Store {
         record: &R,
         guards: &Guards,
     ) -> Result<Version, StoreError> {
-        self.conclude(held, Outcome::write(record), Some(guards), &[])
+        let tells = self.tells(held, record);
+        self.conclude(held, Outcome::write(record), Some(guards), tells, &[])
             .await
             .map(|index| Version::of(index, &encode(record)))
+    }
+
+    /// Whether what is written ends a creation, which is remembered then as one to be marked.
+    fn tells<R: Recorded>(&self, held: &Held<R>, record: &R) -> bool {
+        let tells = held.is_new && record.phase() == Phase::Settled;
+        if tells {
+            self.marked(unseen::mark(&held.path), &held.session.id);
+        }
+        tells
     }
 
     /// Deletes the record, and the lock with it.
@@ -330,7 +370,7 @@ impl Store {
         held: &Held<R>,
         beside: &[Op<'_>],
     ) -> Result<(), StoreError> {
-        self.conclude(held, Outcome::Delete, None, beside)
+        self.conclude(held, Outcome::Delete, None, false, beside)
             .await
             .map(drop)
     }
@@ -341,7 +381,7 @@ impl Store {
         held: &Held<R>,
         guards: &Guards,
     ) -> Result<(), StoreError> {
-        self.conclude(held, Outcome::Delete, Some(guards), &[])
+        self.conclude(held, Outcome::Delete, Some(guards), false, &[])
             .await
             .map(drop)
     }
@@ -350,12 +390,14 @@ impl Store {
     /// the record's new index.
     ///
     /// The ledger of the application's tenant goes along, too, unless others are always quicker to
-    /// change it: it says too much then, and is made anew when that matters.
+    /// change it: it says too much then, and is made anew when that matters. `tells` marks what Terraform
+    /// does not know yet.
     async fn conclude<R: Recorded>(
         &self,
         held: &Held<R>,
         outcome: Outcome,
         guards: Option<&Guards>,
+        tells: bool,
         beside: &[Op<'_>],
     ) -> Result<u64, StoreError> {
         let consul = &self.inner.consul;
@@ -364,6 +406,11 @@ impl Store {
         let deadline = Instant::now() + self.lock_wait;
         let (mut rounds, mut refused) = (0, 0);
         let mut account = R::account(&held.key);
+        let mark = unseen::mark(key);
+        let about = match &outcome {
+            Outcome::Write { value, .. } => unseen::digest(value),
+            Outcome::Delete => Vec::new(),
+        };
         // The second round is for a lock that expired. A third: it expired just in between.
         while rounds < 3 {
             let mut guarded = match guards {
@@ -393,6 +440,14 @@ impl Store {
                     ]
                 }
                 (Outcome::Delete, false) => vec![Op::DeleteCas { key, index }],
+            });
+            ops.push(match tells && locked {
+                true => Op::Lock {
+                    key: &mark,
+                    value: &about,
+                    session,
+                },
+                false => Op::Delete { key: &mark },
             });
             if let Err(error) = fits(held.key.clone().into(), &ops) {
                 account.take().ok_or(error)?;
@@ -501,6 +556,9 @@ fn next<R: Recorded>(
             Expect::Version(found.version),
             Some(found.record),
         ));
+    }
+    if found.record.phase() == Phase::Settled {
+        return Ok(Next::Exists(entry));
     }
     Err(StoreError::Exists {
         key: key.clone().into(),

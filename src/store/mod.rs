@@ -41,6 +41,7 @@
 //! | after the intent of an update | record with the new document, applying; old jobs | refresh shows the jobs' drift from the document; apply begins from that record |
 //! | after job N of several | record as above; N jobs are new | the same; jobs that are as they should be are not touched |
 //! | before step 3 | record as above; all jobs new | the same, and the apply only settles |
+//! | after step 3 of a creation, before Terraform knows | record, settled, with a mark | Terraform creates again: `begin` adopts the record, see `unseen.rs` |
 //! | during a destroy | record, destroying; some jobs gone | the resource is still in Terraform's state; destroy again purges the rest and deletes the record |
 //!
 //! In each row an apply that comes before the dead process's lock has expired waits for that.
@@ -67,6 +68,7 @@ mod scopes;
 mod session;
 mod tenant;
 mod tenants;
+mod unseen;
 mod usage;
 mod version;
 
@@ -83,8 +85,9 @@ pub use tenants::TenantRemoval;
 pub use usage::Measure;
 pub use version::{Digest, Version};
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use self::ahead::Versions;
@@ -132,6 +135,8 @@ struct Inner {
     operations: AtomicU64,
     ahead: Ahead<Versions>,
     scopes_ahead: ahead::Scopes,
+    /// Keys that tell of creations which Terraform may not know yet, and the session that holds each.
+    marks: Mutex<BTreeMap<String, String>>,
 }
 
 impl Store {
@@ -163,6 +168,7 @@ impl Store {
             operations: AtomicU64::new(0),
             ahead: Ahead::default(),
             scopes_ahead: ahead::Scopes::default(),
+            marks: Mutex::default(),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -329,8 +335,10 @@ impl Store {
         self.delete_beside(&held, &beside).await
     }
 
-    /// Ends the Consul session, if there is one. Locks still held are given back by that.
+    /// Ends the Consul session, if there is one. Locks still held are given back by that. To be called when
+    /// whoever asked for the operations has their results: creations count as known from here on.
     pub async fn close(&self) {
+        self.take_marks_away().await;
         self.inner.sessions.close(&self.inner.consul).await;
     }
 }

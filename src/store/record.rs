@@ -159,6 +159,10 @@ impl Recorded for Record {
         self.phase == Phase::Applying && self.revision == 1
     }
 
+    fn is_like(&self, other: &Self) -> bool {
+        self.document == other.document && self.applied_scopes == other.applied_scopes
+    }
+
     fn account(key: &ApplicationKey) -> Option<&ApplicationKey> {
         (key.tenant() != DEFAULT_TENANT).then_some(key)
     }

@@ -178,6 +178,10 @@ impl Recorded for ScopeRecord {
             Phase::Settled => false,
         }
     }
+
+    fn is_like(&self, other: &Self) -> bool {
+        self.properties == other.properties
+    }
 }
 
 impl From<ScopeKey> for Key {

@@ -132,6 +132,13 @@ impl Recorded for TenantRecord {
             Phase::Settled => false,
         }
     }
+
+    fn is_like(&self, other: &Self) -> bool {
+        self.display_name == other.display_name
+            && self.domain == other.domain
+            && self.quotas == other.quotas
+            && self.active == other.active
+    }
 }
 
 #[cfg(test)]

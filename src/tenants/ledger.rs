@@ -168,7 +168,7 @@ impl Ledger {
             .map(|(name, entry)| (name.clone(), much(entry)))
             .filter(|(_, much)| *much > 0)
             .collect();
-        others.sort_by(|one, other| other.1.cmp(&one.1));
+        others.sort_by_key(|(_, much)| std::cmp::Reverse(*much));
         others
     }
 }

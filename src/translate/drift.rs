@@ -5,6 +5,9 @@
 //! (`Canonicalize` in Nomad's `api/jobs.go`, `api/tasks.go`, `api/services.go`; the admission
 //! mutators, in [`admission`]). Everything else is a difference.
 
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
 use serde_json::{Map, Value};
 
 use super::origin::item_name;
@@ -38,10 +41,8 @@ pub fn compare(translation: &Translation, live: &Value) -> Vec<Difference> {
     let recorded = expected(translation);
     let mut walk = Walk {
         signals: admission::signals(&recorded),
-        defaults: inherited(&translation.job)
-            .into_iter()
-            .chain(defaults(&translation.job.job_type))
-            .collect(),
+        inherited: inherited(&translation.job),
+        defaults: table(&translation.job.job_type),
         origins: &translation.origins,
         ranges: scaled(translation),
         found: Vec::new(),
@@ -104,7 +105,8 @@ fn scaled(translation: &Translation) -> Vec<(String, u64, u64)> {
 
 struct Walk<'t> {
     signals: Vec<String>,
-    defaults: Vec<(&'static str, Value)>,
+    inherited: Vec<(&'static str, Value)>,
+    defaults: &'static Table,
     origins: &'t [Origin],
     ranges: Vec<(String, u64, u64)>,
     found: Vec<Difference>,
@@ -233,10 +235,10 @@ impl Walk<'_> {
 
     /// What Nomad fills in where nothing is set.
     fn default(&self, path: &str) -> Option<&Value> {
-        let default = self
-            .defaults
-            .iter()
-            .find(|(pattern, _)| matches(pattern, path));
+        let last = path.rsplit('/').next()?;
+        let defaults = self.defaults.get(last).into_iter().flatten();
+        let mut all = self.inherited.iter().chain(defaults);
+        let default = all.find(|(pattern, _)| matches(pattern, path));
         default.map(|(_, value)| value)
     }
 
@@ -381,6 +383,28 @@ fn inherited(job: &Job) -> Vec<(&'static str, Value)> {
     .into_iter()
     .filter_map(|(pattern, value)| Some((pattern, value?)))
     .collect()
+}
+
+/// Defaults with their patterns, by the last part of the pattern.
+type Table = HashMap<&'static str, Vec<(&'static str, Value)>>;
+
+/// The defaults of a type of job, made once.
+fn table(job_type: &str) -> &'static Table {
+    static TABLES: [OnceLock<Table>; 4] = [const { OnceLock::new() }; 4];
+    let index = match job_type {
+        "service" => 0,
+        "system" => 1,
+        "batch" => 2,
+        _ => 3,
+    };
+    TABLES[index].get_or_init(|| {
+        let mut table = Table::new();
+        for (pattern, value) in defaults(job_type) {
+            let last = pattern.rsplit('/').next().unwrap_or_default();
+            table.entry(last).or_default().push((pattern, value));
+        }
+        table
+    })
 }
 
 /// What Nomad 1.11 fills in, by the type of the job.

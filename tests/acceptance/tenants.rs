@@ -11,6 +11,7 @@ mod drift;
 mod life;
 mod others;
 mod pipelines;
+mod tokens;
 
 use serde_json::Value;
 

@@ -8,6 +8,7 @@ mod acl;
 mod enterprise;
 mod hosts;
 mod objects;
+mod quotas;
 mod requests;
 mod scopes;
 mod store;

@@ -797,3 +797,89 @@ async fn a_long_operation_keeps_its_lock() {
     store.settle(held, intent(1, "one")).await.unwrap();
     store.close().await;
 }
+
+#[tokio::test]
+async fn a_creation_that_nobody_heard_of_is_taken_over() {
+    let servers = servers();
+    let (dead, alive, key) = (store(servers), store(servers), key("unheard"));
+    settled(&dead, &key).await;
+    let mark = format!("{}/unseen", dead.path(&key));
+    let session = alive.consul().get(&mark).await.unwrap().unwrap().session;
+    alive
+        .consul()
+        .destroy_session(&session.unwrap())
+        .await
+        .unwrap();
+
+    // Something else by that name is somebody else's.
+    let refused = alive
+        .begin(&key, Expect::Absent, intent(1, "other"), &[])
+        .await
+        .unwrap_err();
+    assert!(matches!(refused, StoreError::Exists { .. }), "{refused:?}");
+
+    let held = alive
+        .begin(&key, Expect::Absent, intent(1, "one"), &[])
+        .await
+        .unwrap();
+    assert!(held.adopted().is_some());
+    alive.settle(held, intent(1, "one")).await.unwrap();
+    alive.close().await;
+    assert_eq!(alive.consul().get(&mark).await.unwrap(), None);
+
+    let refused = store(servers)
+        .begin(&key, Expect::Absent, intent(1, "one"), &[])
+        .await
+        .unwrap_err();
+    assert!(matches!(refused, StoreError::Exists { .. }), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_creation_whose_process_lives_is_waited_for_and_then_exists() {
+    let servers = servers();
+    let (first, second, key) = (store(servers), store(servers), key("heard"));
+    settled(&first, &key).await;
+    // By the same process it is there twice in one configuration: no use to wait.
+    let own = first
+        .begin(&key, Expect::Absent, intent(1, "one"), &[])
+        .await
+        .unwrap_err();
+    assert!(matches!(own, StoreError::Exists { .. }), "{own:?}");
+
+    let proxy = Proxy::start(&servers.consul.address);
+    let watched = store_at(&proxy.address);
+    let other = key.clone();
+    let waits = tokio::spawn(async move {
+        watched
+            .begin(&other, Expect::Absent, intent(1, "one"), &[])
+            .await
+    });
+    let proxy = tokio::task::spawn_blocking(move || {
+        super::support::eventually("the second waits for the first", || {
+            let seen = proxy.take_seen();
+            let waits =
+                |seen: &Seen| seen.path.contains("/unseen?") && seen.path.contains("index=");
+            seen.iter().any(waits).then_some(())
+        });
+        proxy
+    });
+    let _proxy = proxy.await.unwrap();
+    first.close().await;
+    let refused = waits.await.unwrap().unwrap_err();
+    assert!(matches!(refused, StoreError::Exists { .. }), "{refused:?}");
+
+    // What is changed later is known, whatever became of the mark.
+    let version = second.read(&key).await.unwrap().unwrap().version;
+    let mark = format!("{}/unseen", second.path(&key));
+    let op = Op::Set {
+        key: &mark,
+        value: b"left",
+    };
+    second.consul().txn(&[op]).await.unwrap();
+    let held = second
+        .begin(&key, Expect::Version(version), intent(2, "two"), &[])
+        .await
+        .unwrap();
+    second.settle(held, intent(2, "two")).await.unwrap();
+    assert_eq!(second.consul().get(&mark).await.unwrap(), None);
+}

@@ -38,6 +38,13 @@ pub fn write(pages: &[(String, String)]) {
     }
 }
 
+/// Writes one file.
+pub fn put(file: &str, text: &str) {
+    let path = root().join(file);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}
+
 /// The pages below `docs` that only this test may write; a guide of another name is its author's.
 pub fn generated() -> Vec<String> {
     let is_generated = |file: &String| {

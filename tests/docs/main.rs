@@ -23,6 +23,7 @@ mod function;
 mod golden;
 mod guide;
 mod page;
+mod released;
 mod schema;
 mod table;
 

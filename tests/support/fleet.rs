@@ -123,7 +123,8 @@ impl Run {
         config
     }
 
-    async fn create(&self, config: &Json) -> Object {
+    /// Plans and applies an application that is new.
+    pub async fn create(&self, config: &Json) -> Object {
         let new = Object {
             config: self.config(config),
             state: Value::Null,
@@ -156,8 +157,9 @@ impl Run {
             ..Default::default()
         };
         let read = client.read_resource(request).await.unwrap().into_inner();
-        if !read.diagnostics.is_empty() {
-            return Some(Err(summaries(&read.diagnostics)));
+        let errors = errors(&read.diagnostics);
+        if !errors.is_empty() {
+            return Some(Err(errors));
         }
         let state = self.unwired(read.new_state.as_ref());
         (!state.is_null()).then(|| {
@@ -197,7 +199,7 @@ impl Run {
     /// Whether a plan has nothing to do.
     pub async fn is_planned_empty(&self, object: &Object) -> bool {
         let plan = self.plan(object).await;
-        assert_eq!(summaries(&plan.diagnostics), Vec::<String>::new());
+        assert_eq!(errors(&plan.diagnostics), Vec::<String>::new());
         self.unwired(plan.planned_state.as_ref()) == object.state
     }
 
@@ -213,7 +215,7 @@ impl Run {
         object: &Object,
         plan: wire::plan_resource_change::Response,
     ) -> Refreshed {
-        assert_eq!(summaries(&plan.diagnostics), Vec::<String>::new());
+        assert_eq!(errors(&plan.diagnostics), Vec::<String>::new());
         let request = wire::apply_resource_change::Request {
             type_name: NAME.to_owned(),
             prior_state: Some(wired(&object.state, &self.ty)),
@@ -225,8 +227,9 @@ impl Run {
         let mut client = self.client.clone();
         let applied = client.apply_resource_change(request).await.unwrap();
         let applied = applied.into_inner();
-        if !applied.diagnostics.is_empty() {
-            return Err(summaries(&applied.diagnostics));
+        let errors = errors(&applied.diagnostics);
+        if !errors.is_empty() {
+            return Err(errors);
         }
         Ok(Object {
             state: self.unwired(applied.new_state.as_ref()),
@@ -248,7 +251,7 @@ impl Run {
         };
         let mut client = self.client.clone();
         let response = client.apply_resource_change(request).await.unwrap();
-        summaries(&response.into_inner().diagnostics)
+        errors(&response.into_inner().diagnostics)
     }
 
     fn unwired(&self, value: Option<&wire::DynamicValue>) -> Value {
@@ -263,11 +266,14 @@ impl Run {
 
 /// Processor time (user and system) and largest resident memory of a process, where it still runs.
 pub fn used(pid: u32) -> Option<(Duration, u64)> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // After the name in parentheses: fields 14 and 15 of proc(5) in ticks of 10 ms.
-    let fields: Vec<_> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    let ticks = |field: usize| fields.get(field)?.parse::<u64>().ok();
-    let cpu = Duration::from_millis(10 * (ticks(11)? + ticks(12)?));
+    // In nanoseconds, by thread; that of threads that have ended is not in it. The ticks of
+    // `/proc/PID/stat` are too coarse for what takes a few milliseconds.
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+    let times = tasks.flatten().filter_map(|task| {
+        let stat = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        stat.split_whitespace().next()?.parse::<u64>().ok()
+    });
+    let cpu = Duration::from_nanos(times.sum());
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let peak = status
         .lines()
@@ -310,6 +316,7 @@ fn proposed(object: &Object) -> Value {
     proposed
 }
 
-fn summaries(said: &[wire::Diagnostic]) -> Vec<String> {
-    said.iter().map(|it| it.summary.clone()).collect()
+fn errors(said: &[wire::Diagnostic]) -> Vec<String> {
+    let errors = said.iter().filter(|it| it.severity == 1);
+    errors.map(|it| it.summary.clone()).collect()
 }

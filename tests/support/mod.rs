@@ -12,6 +12,7 @@
 //! let proxy = Proxy::start(&servers.nomad.address);    // counts, injects faults, holds requests
 //! let guarded = support::guarded();                     // the same with ACLs on, and a Vault
 //! let own = support::Servers::start(Options { acl: true, ..Options::default() });  // one's own
+//! planted.none_in_servers(&own);                       // secrets of a test, in whatever form
 //! if docker::ready() { … }                             // says `skipped: …` where containers cannot run
 //! ```
 //! `tools/servers` finds or builds the programs. Every server listens on free loopback ports of its
@@ -21,6 +22,7 @@
 
 pub mod api;
 pub mod certificates;
+pub mod clusters;
 pub mod consul;
 pub mod docker;
 pub mod network;
@@ -29,6 +31,7 @@ pub mod policies;
 pub mod ports;
 pub mod process;
 pub mod proxy;
+pub mod secrets;
 pub mod servers;
 pub mod terraform;
 pub mod tools;

@@ -349,6 +349,11 @@ pub struct Running {
 }
 
 impl Running {
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends Terraform alone a SIGINT, as a pipeline's cancel button does.
     pub fn interrupt(&self) {
         let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap());
@@ -357,23 +362,29 @@ impl Running {
 
     /// The provider process that this Terraform started, if it runs now.
     pub fn provider(&self) -> Option<nix::unistd::Pid> {
-        let parent = self.child.id().to_string();
-        let listing = Command::new("ps")
-            .args(["-eo", "pid=,ppid=,args="])
-            .output();
-        let listing = String::from_utf8(listing.unwrap().stdout).unwrap();
-        listing.lines().find_map(|line| {
-            let mut words = line.split_whitespace();
-            let pid: i32 = words.next()?.parse().ok()?;
-            let ours = words.next()? == parent && line.contains("terraform-provider-oam");
-            ours.then(|| nix::unistd::Pid::from_raw(pid))
-        })
+        providers(self.child.id()).first().copied()
     }
 
     /// Waits for the end.
     pub fn wait(self) -> Run {
         Run::new(self.child.wait_with_output().unwrap())
     }
+}
+
+/// The provider processes that a Terraform process has started and that run now.
+pub fn providers(terraform: u32) -> Vec<nix::unistd::Pid> {
+    let parent = terraform.to_string();
+    let listing = Command::new("ps")
+        .args(["-eo", "pid=,ppid=,args="])
+        .output();
+    let listing = String::from_utf8(listing.unwrap().stdout).unwrap();
+    let found = listing.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        let pid: i32 = words.next()?.parse().ok()?;
+        let ours = words.next()? == parent && line.contains("terraform-provider-oam");
+        ours.then(|| nix::unistd::Pid::from_raw(pid))
+    });
+    found.collect()
 }
 
 impl Run {

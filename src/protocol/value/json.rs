@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{Type, Value, ValueError};
+use super::{MAX_DEPTH, Type, Value, ValueError};
 use crate::protocol::path::AttributePath;
 
 /// Reads a value of a type. An attribute that the JSON lacks is null, and one that the type lacks
@@ -15,8 +15,13 @@ use crate::protocol::path::AttributePath;
 /// # Errors
 /// Where the bytes are not JSON, or not a value of that type.
 pub fn decode(bytes: &[u8], ty: &Type) -> Result<Value, ValueError> {
+    decode_at(0, bytes, ty)
+}
+
+/// Reads a value that is inside of so many others.
+fn decode_at(depth: usize, bytes: &[u8], ty: &Type) -> Result<Value, ValueError> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = Seed(ty).deserialize(&mut deserializer);
+    let value = Seed { ty, depth }.deserialize(&mut deserializer);
     value
         .and_then(|value| deserializer.end().map(|()| value))
         .map_err(|error| ValueError {
@@ -26,13 +31,21 @@ pub fn decode(bytes: &[u8], ty: &Type) -> Result<Value, ValueError> {
 }
 
 /// Reads the next value as one of this type.
-struct Seed<'t>(&'t Type);
+struct Seed<'t> {
+    ty: &'t Type,
+    /// How many values it is inside of: a value that brings its type is read by a deserializer of its own,
+    /// which knows of none.
+    depth: usize,
+}
 
 impl<'de> DeserializeSeed<'de> for Seed<'_> {
     type Value = Value;
 
     fn deserialize<D: serde::Deserializer<'de>>(self, d: D) -> Result<Value, D::Error> {
-        match self.0 {
+        if self.depth >= MAX_DEPTH {
+            return Err(D::Error::custom("the value nests too deeply"));
+        }
+        match self.ty {
             // The text of a number, so that none loses digits to a double.
             Type::Number => {
                 let raw: &RawValue = serde::Deserialize::deserialize(d)?;
@@ -42,18 +55,32 @@ impl<'de> DeserializeSeed<'de> for Seed<'_> {
                     _ => text.parse().map(Value::Number).map_err(D::Error::custom),
                 }
             }
-            ty => d.deserialize_any(Typed(ty)),
+            ty => d.deserialize_any(Typed {
+                ty,
+                depth: self.depth + 1,
+            }),
         }
     }
 }
 
-struct Typed<'t>(&'t Type);
+/// A value of this type, and how deep what is in it is.
+struct Typed<'t> {
+    ty: &'t Type,
+    depth: usize,
+}
+
+impl<'t> Typed<'t> {
+    fn inside(&self, ty: &'t Type) -> Seed<'t> {
+        let depth = self.depth;
+        Seed { ty, depth }
+    }
+}
 
 impl<'de> Visitor<'de> for Typed<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a value of type {}", self.0.to_json())
+        write!(f, "a value of type {}", self.ty.to_json())
     }
 
     fn visit_unit<E>(self) -> Result<Value, E> {
@@ -61,14 +88,14 @@ impl<'de> Visitor<'de> for Typed<'_> {
     }
 
     fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<Value, E> {
-        match self.0 {
+        match self.ty {
             Type::Bool => Ok(Value::Bool(value)),
             _ => Err(E::invalid_type(serde::de::Unexpected::Bool(value), &self)),
         }
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Value, E> {
-        match self.0 {
+        match self.ty {
             Type::String => Ok(Value::String(text.to_owned())),
             _ => Err(E::invalid_type(serde::de::Unexpected::Str(text), &self)),
         }
@@ -76,15 +103,15 @@ impl<'de> Visitor<'de> for Typed<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
         let mut items = Vec::new();
-        match self.0 {
+        match self.ty {
             Type::List(element) | Type::Set(element) => {
-                while let Some(item) = seq.next_element_seed(Seed(element))? {
+                while let Some(item) = seq.next_element_seed(self.inside(element))? {
                     items.push(item);
                 }
             }
             Type::Tuple(types) => {
                 for (index, ty) in types.iter().enumerate() {
-                    let item = seq.next_element_seed(Seed(ty))?;
+                    let item = seq.next_element_seed(self.inside(ty))?;
                     items.push(item.ok_or_else(|| A::Error::invalid_length(index, &self))?);
                 }
                 if seq.next_element::<IgnoredAny>()?.is_some() {
@@ -98,10 +125,10 @@ impl<'de> Visitor<'de> for Typed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let mut entries = BTreeMap::new();
-        match self.0 {
+        match self.ty {
             Type::Map(element) => {
                 while let Some(key) = map.next_key::<String>()? {
-                    let value = map.next_value_seed(Seed(element))?;
+                    let value = map.next_value_seed(self.inside(element))?;
                     entries.insert(key, value);
                 }
             }
@@ -109,19 +136,21 @@ impl<'de> Visitor<'de> for Typed<'_> {
                 while let Some(name) = map.next_key::<String>()? {
                     match attributes.get(&name) {
                         Some(ty) => {
-                            let value = map.next_value_seed(Seed(ty))?;
+                            let value = map.next_value_seed(self.inside(ty))?;
                             entries.insert(name, value);
                         }
                         None => drop(map.next_value::<IgnoredAny>()?),
                     }
                 }
-                for name in attributes.keys() {
-                    if !entries.contains_key(name) {
-                        entries.insert(name.clone(), Value::Null);
+                if entries.len() < attributes.len() {
+                    for name in attributes.keys() {
+                        if !entries.contains_key(name) {
+                            entries.insert(name.clone(), Value::Null);
+                        }
                     }
                 }
             }
-            Type::Dynamic => return dynamic(map),
+            Type::Dynamic => return dynamic(map, self.depth),
             _ => return Err(A::Error::invalid_type(serde::de::Unexpected::Map, &self)),
         }
         Ok(Value::Map(entries))
@@ -129,7 +158,7 @@ impl<'de> Visitor<'de> for Typed<'_> {
 }
 
 /// A value that brings its type: `{"value": …, "type": …}`.
-fn dynamic<'de, A: MapAccess<'de>>(mut map: A) -> Result<Value, A::Error> {
+fn dynamic<'de, A: MapAccess<'de>>(mut map: A, depth: usize) -> Result<Value, A::Error> {
     let mut ty = None;
     let mut value: Option<&RawValue> = None;
     while let Some(key) = map.next_key::<String>()? {
@@ -145,7 +174,7 @@ fn dynamic<'de, A: MapAccess<'de>>(mut map: A) -> Result<Value, A::Error> {
     let (Some(ty), Some(value)) = (ty, value) else {
         return Err(A::Error::custom("expected a type and a value"));
     };
-    let value = decode(value.get().as_bytes(), &ty).map_err(A::Error::custom)?;
+    let value = decode_at(depth, value.get().as_bytes(), &ty).map_err(A::Error::custom)?;
     Ok(match value {
         Value::Null => Value::Null,
         value => Value::Dynamic(Box::new((ty, value))),

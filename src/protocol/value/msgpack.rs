@@ -13,6 +13,25 @@ use rmp::encode;
 use super::{Bound, MAX_DEPTH, Number, Refinements, Type, Value, ValueError, step_index};
 use crate::protocol::path::{AttributePath, Step};
 
+/// A step on the way to a place. It borrows its name: only an error needs one of its own.
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    Attribute(&'a str),
+    Key(&'a str),
+    Index(usize),
+}
+
+fn path(places: &[Place<'_>]) -> AttributePath {
+    let step = |place: &Place<'_>| match place {
+        Place::Attribute(name) => Step::Attribute((*name).to_owned()),
+        Place::Key(key) => Step::Key((*key).to_owned()),
+        Place::Index(index) => step_index(*index),
+    };
+    AttributePath {
+        steps: places.iter().map(step).collect(),
+    }
+}
+
 const EXT_UNKNOWN: i8 = 0;
 const EXT_REFINED: i8 = 12;
 const REFINED_NULLNESS: i64 = 1;
@@ -29,7 +48,7 @@ const REFINED_LENGTH_MAX: i64 = 6;
 pub fn decode(bytes: &[u8], ty: &Type) -> Result<Value, ValueError> {
     let mut reader = Reader {
         rest: bytes,
-        path: AttributePath::ROOT,
+        places: Vec::new(),
         depth: 0,
     };
     let value = reader.value(ty)?;
@@ -42,14 +61,14 @@ pub fn decode(bytes: &[u8], ty: &Type) -> Result<Value, ValueError> {
 
 struct Reader<'a> {
     rest: &'a [u8],
-    path: AttributePath,
+    places: Vec<Place<'a>>,
     depth: usize,
 }
 
 impl<'a> Reader<'a> {
     fn error(&self, message: impl Into<String>) -> ValueError {
         ValueError {
-            path: self.path.clone(),
+            path: path(&self.places),
             message: message.into(),
         }
     }
@@ -105,9 +124,10 @@ impl<'a> Reader<'a> {
         Ok(self.read(what, decode::read_array_len)? as usize)
     }
 
-    /// A collection cannot have more elements than bytes are left, whatever its length says.
+    /// A collection cannot have more elements than bytes are left, whatever its length says; and where many
+    /// say so inside of each other, they do not have them either.
     fn capacity(&self, len: usize) -> usize {
-        len.min(self.rest.len())
+        len.min(self.rest.len()).min(1024)
     }
 
     fn value(&mut self, ty: &Type) -> Result<Value, ValueError> {
@@ -173,9 +193,9 @@ impl<'a> Reader<'a> {
         let len = self.array_len(what)?;
         let mut items = Vec::with_capacity(self.capacity(len));
         for index in 0..len {
-            self.path.steps.push(step_index(index));
+            self.places.push(Place::Index(index));
             items.push(self.value(element)?);
-            self.path.steps.pop();
+            self.places.pop();
         }
         Ok(Value::List(items))
     }
@@ -184,7 +204,7 @@ impl<'a> Reader<'a> {
     fn set(&mut self, element: &Type) -> Result<Value, ValueError> {
         let len = self.array_len("a set")?;
         let mut items = Vec::with_capacity(self.capacity(len));
-        let depth = self.path.steps.len();
+        let depth = self.places.len();
         for _ in 0..len {
             let item = self.value(element).map_err(|mut error| {
                 error.path.steps.truncate(depth);
@@ -200,10 +220,10 @@ impl<'a> Reader<'a> {
         let mut entries = BTreeMap::new();
         for _ in 0..len {
             let key = self.text("a map key")?;
-            self.path.steps.push(Step::Key(key.to_owned()));
+            self.places.push(Place::Key(key));
             let value = self.value(element)?;
             entries.insert(key.to_owned(), value);
-            self.path.steps.pop();
+            self.places.pop();
         }
         Ok(Value::Map(entries))
     }
@@ -215,9 +235,9 @@ impl<'a> Reader<'a> {
         }
         let mut items = Vec::with_capacity(len);
         for (index, ty) in types.iter().enumerate() {
-            self.path.steps.push(step_index(index));
+            self.places.push(Place::Index(index));
             items.push(self.value(ty)?);
-            self.path.steps.pop();
+            self.places.pop();
         }
         Ok(Value::List(items))
     }
@@ -230,15 +250,17 @@ impl<'a> Reader<'a> {
             let Some(ty) = attributes.get(name) else {
                 return Err(self.error(format!("the schema has no attribute {name:?}")));
             };
-            self.path.steps.push(Step::Attribute(name.to_owned()));
+            self.places.push(Place::Attribute(name));
             let value = self.value(ty)?;
             entries.insert(name.to_owned(), value);
-            self.path.steps.pop();
+            self.places.pop();
         }
-        match attributes.keys().find(|name| !entries.contains_key(*name)) {
-            Some(name) => Err(self.error(format!("the attribute {name:?} is missing"))),
-            None => Ok(Value::Map(entries)),
+        if entries.len() == attributes.len() {
+            return Ok(Value::Map(entries));
         }
+        let missing = attributes.keys().find(|name| !entries.contains_key(*name));
+        let name = missing.map(String::as_str).unwrap_or_default();
+        Err(self.error(format!("the attribute {name:?} is missing")))
     }
 
     fn dynamic(&mut self) -> Result<Value, ValueError> {
@@ -268,7 +290,7 @@ impl<'a> Reader<'a> {
         }
         let mut inner = Reader {
             rest: body,
-            path: self.path.clone(),
+            places: self.places.clone(),
             depth: self.depth,
         };
         let refinements = inner.refinements()?;
@@ -321,21 +343,21 @@ impl<'a> Reader<'a> {
 pub fn encode(value: &Value, ty: &Type) -> Result<Vec<u8>, ValueError> {
     let mut writer = Writer {
         out: Vec::new(),
-        path: AttributePath::ROOT,
+        places: Vec::new(),
     };
     writer.value(value, ty)?;
     Ok(writer.out)
 }
 
-struct Writer {
+struct Writer<'v> {
     out: Vec<u8>,
-    path: AttributePath,
+    places: Vec<Place<'v>>,
 }
 
-impl Writer {
+impl<'v> Writer<'v> {
     fn error(&self, message: impl Into<String>) -> ValueError {
         ValueError {
-            path: self.path.clone(),
+            path: path(&self.places),
             message: message.into(),
         }
     }
@@ -357,7 +379,7 @@ impl Writer {
         self.put(|out| encode::write_map_len(out, u32::try_from(len).unwrap_or(u32::MAX)));
     }
 
-    fn value(&mut self, value: &Value, ty: &Type) -> Result<(), ValueError> {
+    fn value(&mut self, value: &'v Value, ty: &'v Type) -> Result<(), ValueError> {
         match (value, ty) {
             (Value::Null, _) => self.put(encode::write_nil),
             (Value::Unknown(refinements), _) => self.unknown(refinements.as_deref()),
@@ -368,9 +390,9 @@ impl Writer {
             (Value::List(items), Type::List(element)) => {
                 self.array_len(items.len());
                 for (index, item) in items.iter().enumerate() {
-                    self.path.steps.push(step_index(index));
+                    self.places.push(Place::Index(index));
                     self.value(item, element)?;
-                    self.path.steps.pop();
+                    self.places.pop();
                 }
             }
             (Value::List(items), Type::Set(element)) => {
@@ -382,18 +404,18 @@ impl Writer {
             (Value::List(items), Type::Tuple(types)) if items.len() == types.len() => {
                 self.array_len(items.len());
                 for (index, (item, ty)) in items.iter().zip(types).enumerate() {
-                    self.path.steps.push(step_index(index));
+                    self.places.push(Place::Index(index));
                     self.value(item, ty)?;
-                    self.path.steps.pop();
+                    self.places.pop();
                 }
             }
             (Value::Map(entries), Type::Map(element)) => {
                 self.map_len(entries.len());
                 for (key, item) in entries {
                     self.text(key);
-                    self.path.steps.push(Step::Key(key.clone()));
+                    self.places.push(Place::Key(key));
                     self.value(item, element)?;
-                    self.path.steps.pop();
+                    self.places.pop();
                 }
             }
             (Value::Map(entries), Type::Object(attributes)) => self.object(entries, attributes)?,
@@ -407,8 +429,8 @@ impl Writer {
 
     fn object(
         &mut self,
-        entries: &BTreeMap<String, Value>,
-        attributes: &BTreeMap<String, Type>,
+        entries: &'v BTreeMap<String, Value>,
+        attributes: &'v BTreeMap<String, Type>,
     ) -> Result<(), ValueError> {
         if let Some(name) = entries.keys().find(|name| !attributes.contains_key(*name)) {
             return Err(self.error(format!("the schema has no attribute {name:?}")));
@@ -416,9 +438,9 @@ impl Writer {
         self.map_len(attributes.len());
         for (name, ty) in attributes {
             self.text(name);
-            self.path.steps.push(Step::Attribute(name.clone()));
+            self.places.push(Place::Attribute(name));
             self.value(entries.get(name).unwrap_or(&Value::Null), ty)?;
-            self.path.steps.pop();
+            self.places.pop();
         }
         Ok(())
     }
@@ -431,7 +453,7 @@ impl Writer {
         }
     }
 
-    fn dynamic(&mut self, ty: &Type, value: &Value) -> Result<(), ValueError> {
+    fn dynamic(&mut self, ty: &'v Type, value: &'v Value) -> Result<(), ValueError> {
         // An unknown value whose type is known keeps it: `go-cty` writes the pair for that, too.
         let json = ty.to_json().to_string();
         self.array_len(2);
@@ -447,7 +469,7 @@ impl Writer {
         };
         let mut body = Self {
             out: Vec::new(),
-            path: AttributePath::ROOT,
+            places: Vec::new(),
         };
         body.refinements(refinements);
         let len = u32::try_from(body.out.len()).unwrap_or(u32::MAX);

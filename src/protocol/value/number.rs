@@ -10,6 +10,10 @@ use bigdecimal::{FromPrimitive, ToPrimitive};
 /// More digits than `go-cty`'s 512-bit numbers can hold by far, and few enough to be harmless.
 const MAX_DIGITS: i64 = 10_000;
 
+/// How many digits before the point a number may have that an integer or a double holds; negative for zeros
+/// after it. To find out what few letters with a great exponent are would take more time than they are worth.
+const FORMS: std::ops::RangeInclusive<i64> = -330..=310;
+
 /// A number, always in the first of these forms that holds it exactly, as `go-cty` chooses them
 /// when it encodes one. So numbers that are equal compare as equal.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,6 +60,12 @@ impl Number {
 
     fn from_decimal(value: BigDecimal) -> Self {
         let value = value.normalized();
+        let whole_digits = i64::try_from(value.digits())
+            .unwrap_or(i64::MAX)
+            .saturating_sub(value.as_bigint_and_scale().1);
+        if !FORMS.contains(&whole_digits) {
+            return Self::Big(Box::new(value));
+        }
         if value.is_integer()
             && let Some(small) = value.to_i64()
         {
@@ -112,16 +122,22 @@ impl FromStr for Number {
         if !unsigned.starts_with(|c: char| c.is_ascii_digit()) {
             return Err(refused());
         }
-        if text.contains('_') {
+        if text.contains('_') || text.len() > 2 * MAX_DIGITS as usize {
             return Err(refused());
         }
         let value = BigDecimal::from_str(text).map_err(|_| refused())?;
-        // Both directions of the exponent, so that printing stays within bounds.
         let (digits, scale) = value.as_bigint_and_exponent();
-        let count = i64::try_from(digits.bits() / 3).unwrap_or(i64::MAX);
-        if digits.sign() != Sign::NoSign
-            && scale.saturating_abs().saturating_add(count) > MAX_DIGITS
-        {
+        if digits.sign() == Sign::NoSign {
+            return Ok(Self::Int(0));
+        }
+        if scale.saturating_abs() > 2 * MAX_DIGITS {
+            return Err(refused());
+        }
+        // In plain digits, as it is printed, so that what was read can be read again.
+        let value = value.normalized();
+        let scale = value.as_bigint_and_scale().1;
+        let whole = i64::try_from(value.digits()).unwrap_or(i64::MAX) - scale;
+        if whole.max(1) + scale.max(0) > MAX_DIGITS {
             return Err(refused());
         }
         Ok(Self::from_decimal(value))
@@ -181,6 +197,9 @@ mod tests {
             "NaN",
             "1e999999999",
             "1e-999999999",
+            "1000e9223372036854775807",
+            "21e9999",
+            "1e-10000",
             ".5",
         ] {
             assert!(Number::from_str(text).is_err(), "{text}");
@@ -196,6 +215,8 @@ mod tests {
             "-7",
             "0.5",
             "1e40",
+            "21e9998",
+            "1e-9999",
         ] {
             let number = Number::from_str(text).unwrap();
             let printed = number.to_string();

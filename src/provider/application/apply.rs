@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 use super::config::{self, Operation};
 use super::private::{Private, Seen};
 use super::purge::{JobRef, Purge};
-use super::{adopt, failure, plan, purge, unchanged};
+use super::register::Registration;
+use super::{adopt, failure, plan, unchanged};
 use crate::nomad::watch::{self, Healthy};
 use crate::nomad::{self, Enforce, Registered, Wait};
 use crate::oam::{self, Node};
@@ -213,7 +214,8 @@ impl<'a> Work<'a> {
                 writes.insert(job_key.clone());
             }
             let Some(before) = before else { continue };
-            if !nomad_can_turn(before, &translation.job) {
+            let live = seen.and_then(|seen| seen.kind.as_deref());
+            if !nomad_can_turn(before, live, &translation.job) {
                 let old = JobRef {
                     cluster: translation.cluster.clone(),
                     namespace: before.namespace.clone(),
@@ -280,7 +282,11 @@ impl<'a> Work<'a> {
                 job_modify_index: None,
             };
             // One that goes elsewhere has the new place below, and so another key for the old one.
-            jobs.insert(format!("{key}{LEFT}"), left);
+            let mut key = format!("{}{LEFT}", key.trim_end_matches(LEFT));
+            while jobs.contains_key(&key) {
+                key.push_str(LEFT);
+            }
+            jobs.insert(key, left);
         }
         for translation in &self.translations {
             let key = translation.key();
@@ -378,7 +384,7 @@ impl<'a> Work<'a> {
     async fn carry_out(mut self, clients: &Clients, cx: &Context, held: Held) -> ApplyResponse {
         let mut done = Done::default();
         if let Some(interrupted) = held.adopted() {
-            self.purge_what_is_no_more(interrupted);
+            self.purge_what_is_no_more(clients, interrupted).await;
         }
         self.purge(clients, cx, &mut done).await;
         if !has_error(&done.diagnostics) {
@@ -397,14 +403,27 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// A creation that was interrupted may have left jobs of components that are no more.
-    fn purge_what_is_no_more(&mut self, interrupted: &Record) {
+    /// A creation that was interrupted may have left jobs of components that are no more, or that are of
+    /// another kind now.
+    async fn purge_what_is_no_more(&mut self, clients: &Clients, interrupted: &Record) {
         for (key, job) in &interrupted.jobs {
-            let ours = |it: &Translation| {
+            let left = job_ref(key, job);
+            let ours = |it: &&Translation| {
                 it.key() == *key && it.job.namespace == job.namespace && it.job.id == job.id
             };
-            if !self.translations.iter().any(ours) {
-                self.purges.insert(key.clone(), job_ref(key, job));
+            let stays = match self.translations.iter().find(ours) {
+                None => false,
+                Some(translation) => match clients.nomad_of(left.cluster.as_deref()) {
+                    // What cannot be asked is told when the job is written.
+                    Err(_) => true,
+                    Ok(nomad) => match nomad.job(&job.namespace, &job.id).await {
+                        Ok(Some(live)) => plan::live_kind(&live) == plan::kind(&translation.job),
+                        _ => true,
+                    },
+                },
+            };
+            if !stays {
+                self.purges.insert(key.clone(), left);
             }
         }
     }
@@ -447,7 +466,12 @@ impl<'a> Work<'a> {
                 Some(seen) if !done.purged.contains(&key) => Enforce::Index(seen.index),
                 _ => Enforce::New,
             };
-            match self.register(clients, translation, enforce).await {
+            let registration = Registration {
+                clients,
+                key: &self.key,
+                is_new: self.is_new,
+            };
+            match registration.of(translation, enforce).await {
                 Ok(registered) => {
                     tracing::info!(job = translation.job.id, "registered");
                     if let Some(warnings) = &registered.warnings {
@@ -474,48 +498,6 @@ impl<'a> Work<'a> {
             Value::Null => path.attribute("update_strategy").attribute("strategy"),
             _ => path,
         }
-    }
-
-    /// Writes one job. One that should not be there and is this component's all the same was left
-    /// by an apply that was interrupted, or by somebody who has deleted the record.
-    async fn register(
-        &self,
-        clients: &Clients,
-        translation: &Translation,
-        enforce: Enforce,
-    ) -> Result<Registered, Diagnostic> {
-        let job = &translation.job;
-        let nomad = clients.nomad_of(translation.cluster.as_deref())?;
-        let error = match nomad.register(&job.namespace, job, enforce).await {
-            Ok(registered) => return Ok(registered),
-            Err(error) => error,
-        };
-        if !error.is_conflict() {
-            return Err(failure::nomad(&error));
-        }
-        let found = nomad.job(&job.namespace, &job.id).await;
-        let Some(live) = found.map_err(|error| failure::nomad(&error))? else {
-            return Err(failure::job_changed(&job.id));
-        };
-        if enforce != Enforce::New {
-            return Err(failure::job_changed(&job.id));
-        }
-        if !purge::is_ours(&live, &self.key) {
-            let owner = live.meta.get(translate::META_APPLICATION);
-            let owner = owner.map(String::as_str);
-            return Err(failure::job_of_another(job, owner, self.is_new));
-        }
-        tracing::info!(
-            job = job.id,
-            "the job is already there and this application's: taking it over"
-        );
-        let registered = nomad
-            .register(&job.namespace, job, Enforce::Index(live.job_modify_index))
-            .await;
-        registered.map_err(|error| match error.is_conflict() {
-            true => failure::job_changed(&job.id),
-            false => failure::nomad(&error),
-        })
     }
 
     /// Whether the apply before was interrupted or has failed.
@@ -714,6 +696,9 @@ impl<'a> Work<'a> {
             let seen = Seen {
                 index: self.index(&key, &done).unwrap_or_default(),
                 drifted: !as_planned && before.is_some_and(|seen| seen.drifted),
+                kind: before
+                    .filter(|_| !as_planned)
+                    .and_then(|seen| seen.kind.clone()),
                 scaled: match written {
                     true => scaled(translation),
                     false => before.and_then(|seen| seen.scaled),
@@ -791,7 +776,7 @@ pub const LEFT: &str = "!left";
 
 /// The job of a record.
 pub fn job_ref(key: &str, job: &JobRecord) -> JobRef {
-    let (_, cluster) = translate::split_key(key.strip_suffix(LEFT).unwrap_or(key));
+    let (_, cluster) = translate::split_key(key.trim_end_matches(LEFT));
     JobRef {
         cluster: cluster.map(str::to_owned),
         namespace: job.namespace.clone(),
@@ -821,8 +806,7 @@ pub fn jobs_of(clients: &Clients, state: &Value, key: &ApplicationKey) -> BTreeM
         })
         .collect();
     for (job_key, job) in state.get("jobs").as_map().into_iter().flatten() {
-        let (component, cluster) =
-            translate::split_key(job_key.strip_suffix(LEFT).unwrap_or(job_key));
+        let (component, cluster) = translate::split_key(job_key.trim_end_matches(LEFT));
         let id = job.get("id").as_str();
         let namespace = job.get("namespace").as_str().unwrap_or(&target.namespace);
         let job = JobRef {
@@ -860,10 +844,14 @@ fn keep_count(before: &nomad::job::Job, job: &mut nomad::job::Job, seen: &Seen) 
     }
 }
 
-/// A job of another namespace is another job, and Nomad refuses to change the type of a job, or to make a periodic one of one that is not
-/// (`validateJobUpdate` in its `nomad/job_endpoint.go`).
-fn nomad_can_turn(before: &nomad::job::Job, after: &nomad::job::Job) -> bool {
-    before.namespace == after.namespace
-        && before.job_type == after.job_type
-        && before.periodic.is_some() == after.periodic.is_some()
+/// A job of another namespace is another job, and Nomad refuses to turn one kind of job into another. An apply
+/// that was interrupted leaves jobs of the kind (`live`) that they had before, and a state that says what they
+/// were to be.
+fn nomad_can_turn(before: &nomad::job::Job, live: Option<&str>, after: &nomad::job::Job) -> bool {
+    let wanted = plan::kind(after);
+    let is_of_kind = match live {
+        Some(live) => live == wanted,
+        None => plan::kind(before) == wanted,
+    };
+    before.namespace == after.namespace && is_of_kind
 }

@@ -29,6 +29,7 @@ mod plan;
 mod private;
 pub(super) mod purge;
 pub(super) mod read;
+mod register;
 pub(super) mod schema;
 mod unchanged;
 mod upgrade;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::private::{Private, Seen};
 use super::{adopt, config, dry_run, failure, read, unchanged};
+use crate::nomad::LiveJob;
 use crate::nomad::job::Job;
 use crate::oam::{self, Node};
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics, has_error};
@@ -106,11 +107,12 @@ pub async fn plan(servers: &Servers, cx: &Context, request: PlanRequest) -> Plan
     let (mut jobs, after, changed) = jobs(clients, &prior, &response.state, &private);
     if let Some(clients) = clients {
         if let Some(tenancy) = &tenancy {
-            let instead = match response.requires_replace.as_slice() {
-                [] => None,
-                _ => config::key(&prior),
-            };
-            let said = quota::check(clients, tenancy, &response.state, &after, instead.as_ref());
+            if !response.requires_replace.is_empty()
+                && let Some(key) = config::key(&prior)
+            {
+                servers.replaced().set(&key.to_string(), key.clone());
+            }
+            let said = quota::check(servers, clients, tenancy, &response.state, &after);
             response.diagnostics.extend(said.await);
             if has_error(&response.diagnostics) {
                 return response;
@@ -542,4 +544,23 @@ pub fn translated(state: &Value, target: &Target) -> BTreeMap<String, Job> {
         }
     }
     jobs
+}
+
+/// What kind of job it is. Nomad refuses to change the type of a job, and to make a periodic one of one that is
+/// not (`validateJobUpdate` in its `nomad/job_endpoint.go`).
+pub fn kind(job: &Job) -> String {
+    described(job.job_type.as_str(), job.periodic.is_some())
+}
+
+/// As [`kind`], of a job that is there.
+pub fn live_kind(live: &LiveJob) -> String {
+    described(
+        &live.kind,
+        live.json.get("Periodic").is_some_and(|it| !it.is_null()),
+    )
+}
+
+fn described(of_type: &str, is_periodic: bool) -> String {
+    let by_schedule = if is_periodic { ", periodic" } else { "" };
+    format!("{of_type}{by_schedule}")
 }

@@ -45,6 +45,10 @@ pub struct Seen {
     /// Whether it differs from what the state says, so that it has to be written whatever is planned.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub drifted: bool,
+    /// What kind of job it is ([`nomad::Client`](crate::nomad::Client) does not turn one into another), where
+    /// that is not what the state says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
     /// How many instances it has, where that is an autoscaler's to say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scaled: Option<u64>,

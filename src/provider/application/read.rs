@@ -210,6 +210,7 @@ async fn observe(
         let seen = Seen {
             index: found.job_modify_index,
             drifted,
+            kind: Some(plan::live_kind(found)).filter(|kind| *kind != plan::kind(&translation.job)),
             scaled: translate::drift::scaled_count(translation, &found.json),
             unowned,
             sound,

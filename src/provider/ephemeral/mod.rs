@@ -1,6 +1,9 @@
 //! The ephemeral resources, one file each.
 
+mod open;
 mod tenant_token;
+
+pub use open::OpenTokens;
 
 use std::sync::Arc;
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::http::{self, Acl, Error};
 use crate::oam::form;
-use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
+use crate::protocol::diagnostic::{Diagnostic, Diagnostics, has_error};
 use crate::protocol::ephemeral::{EphemeralResource, Opened};
 use crate::protocol::path::AttributePath;
 use crate::protocol::resource::Context;
@@ -132,6 +132,7 @@ impl EphemeralResource for TenantToken {
             return Ok(unknown());
         }
         let made = make(cx, &clients, &config, name).await?;
+        self.servers.open_tokens().add(made.kept(name));
         Ok(opened(&config, name, Tokens::Made(made)))
     }
 
@@ -145,10 +146,16 @@ impl EphemeralResource for TenantToken {
                           by themselves.";
             return vec![Diagnostic::error("Tokens that cannot be revoked", detail)];
         };
-        match self.servers.required() {
-            Ok(clients) => kept.revoke(&clients).await,
-            Err(error) => vec![error],
+        let clients = match self.servers.required() {
+            Ok(clients) => clients,
+            Err(error) => return vec![error],
+        };
+        let said = kept.revoke(&clients).await;
+        // What could not be revoked is tried once more when the process ends.
+        if !has_error(&said) {
+            self.servers.open_tokens().remove(&kept);
         }
+        said
     }
 }
 
@@ -242,8 +249,8 @@ struct Made {
 }
 
 /// What is kept for the close.
-#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Kept {
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Kept {
     tenant: String,
     /// The accessor of Nomad's token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -280,7 +287,7 @@ fn opened(config: &Value, tenant: &str, tokens: Tokens) -> Opened {
         Tokens::Unknown => [const { Value::UNKNOWN }; 5],
         Tokens::Made(made) => {
             let kept = made.kept(tenant);
-            if kept.nomad.is_some() || kept.consul.is_some() {
+            if !kept.is_empty() {
                 private = serde_json::to_vec(&kept).unwrap_or_default();
             }
             [
@@ -434,8 +441,13 @@ fn interrupted() -> Diagnostic {
 }
 
 impl Kept {
+    /// Whether there is nothing to be revoked.
+    pub(super) fn is_empty(&self) -> bool {
+        self.nomad.is_none() && self.consul.is_none()
+    }
+
     /// Revokes the tokens, each also where the other cannot be.
-    async fn revoke(&self, clients: &Clients) -> Diagnostics {
+    pub(super) async fn revoke(&self, clients: &Clients) -> Diagnostics {
         let of_nomad = async {
             let accessor = self.nomad.as_deref()?;
             let done = clients.nomad.delete_acl_token(accessor).await;

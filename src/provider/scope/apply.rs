@@ -94,7 +94,9 @@ impl<'a> Work<'a> {
         let expect = expect.ok_or_else(failure::not_refreshed)?;
         let stored = clients.store.read_scope(&key).await;
         let stored = stored.map_err(|error| failure::store(&error))?;
-        overtaken(&key, expect, stored.as_ref()).map_err(|error| failure::store(&error))?;
+        let wanted = config::properties(kind, planned);
+        overtaken(&key, expect, stored.as_ref(), &wanted)
+            .map_err(|error| failure::store(&error))?;
         Ok(Self {
             kind,
             prior,
@@ -242,18 +244,22 @@ impl<'a> Work<'a> {
 }
 
 /// What the store would refuse is refused before Nomad is looked at, so that users are told the reason
-/// behind.
+/// behind. One that is there and the same may be one that Terraform does not know of yet: that is the
+/// store's to say.
 fn overtaken(
     key: &ScopeKey,
     expect: Expect,
     stored: Option<&Stored<ScopeRecord>>,
+    wanted: &serde_json::Value,
 ) -> Result<(), StoreError> {
     let changed = |revision| StoreError::Changed {
         key: key.clone().into(),
         revision,
     };
     match (expect, stored) {
-        (Expect::Absent, Some(stored)) if stored.record.phase == Phase::Settled => {
+        (Expect::Absent, Some(stored))
+            if stored.record.phase == Phase::Settled && stored.record.properties != *wanted =>
+        {
             Err(StoreError::Exists {
                 key: key.clone().into(),
                 phase: Phase::Settled,

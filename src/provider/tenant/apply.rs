@@ -195,11 +195,17 @@ impl<'a> Work<'a> {
                 .collect(),
         );
         match clients.store.settle_tenant(held, record.clone()).await {
-            Ok(version) => ApplyResponse {
-                state: self.state(&record, "settled"),
-                private: Private::of(version).write(),
-                diagnostics: Vec::new(),
-            },
+            Ok(version) => {
+                // It does without, too; but this is the way to have it made anew.
+                if let Err(error) = clients.store.recount(&self.key).await {
+                    tracing::warn!(%error, "what the tenant's applications have was not counted");
+                }
+                ApplyResponse {
+                    state: self.state(&record, "settled"),
+                    private: Private::of(version).write(),
+                    diagnostics: Vec::new(),
+                }
+            }
             // Nobody knows the version now: the next plan's refresh finds it out.
             Err(error) => self.halfway(&record, None, vec![failure::store(&error)]),
         }

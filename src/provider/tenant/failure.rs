@@ -14,7 +14,9 @@ pub use crate::provider::application::failure::{cancelled, not_refreshed};
 pub fn store(error: &StoreError) -> Diagnostic {
     let said = Diagnostic::error(error.summary(), error.detail());
     match error {
-        StoreError::DomainTaken { .. } => said.at(AttributePath::new("domain")),
+        StoreError::DomainTaken { .. } | StoreError::DomainInUse { .. } => {
+            said.at(AttributePath::new("domain"))
+        }
         StoreError::NameTaken { .. } => said.at(AttributePath::new("name")),
         _ => said,
     }

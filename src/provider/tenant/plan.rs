@@ -1,5 +1,6 @@
 //! What an apply would do, from the state that the refresh has brought up to date. Consul is asked for
-//! the domains of all tenants where the domain changes, and for their names where the tenant is new.
+//! the domains of all tenants where the domain changes, for their names where the tenant is new, and for
+//! what its applications have where the quotas change.
 //!
 //! Every plan of a tenant, an empty one too, is noted for the applications that are planned after it
 //! ([`crate::provider::planned`]).
@@ -13,6 +14,7 @@ use crate::protocol::path::AttributePath;
 use crate::protocol::resource::{PlanRequest, PlanResponse};
 use crate::protocol::value::Value;
 use crate::provider::planned::PlannedTenant;
+use crate::provider::quota;
 use crate::provider::tenancy;
 use crate::provider::{Clients, Servers};
 use crate::tenants::Names;
@@ -127,6 +129,13 @@ async fn problems(
                 let taken = domains.taken(key.name(), &domain);
                 found.extend(taken.map(|by| failure::domain_taken(key.name(), &domain, by)));
             }
+            Err(error) => found.push(failure::store(&error)),
+        }
+    }
+    let quotas = config::quotas(state);
+    if !quotas.is_unlimited() && (is_new || quotas != config::quotas(prior)) {
+        match clients.store.ledger(&key).await {
+            Ok(ledger) => found.extend(quota::below(key.name(), &ledger, &quotas)),
             Err(error) => found.push(failure::store(&error)),
         }
     }

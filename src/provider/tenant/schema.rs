@@ -70,7 +70,15 @@ pub fn resource() -> Schema {
                     blocks: Vec::new(),
                     description:
                         "The most that the tenant's applications may have together. Without a \
-                                  number there is no limit."
+                                  number there is no limit. A component counts in each of its \
+                                  clusters, with as many instances as its scaler allows and the \
+                                  canaries of its updates beside them, each with its sidecars and the \
+                                  proxies of the mesh; what runs on every node counts once for each \
+                                  node that is ready. While an application is changed, the most of \
+                                  before and after counts. What would be too much is an error of the \
+                                  plan, or of the apply where another was quicker; what does not grow \
+                                  is never refused. An apply that would be one deployment too many \
+                                  waits for its turn, as long as its `timeouts` allow."
                             .to_owned(),
                 },
             }],
