@@ -367,6 +367,7 @@ fn a_pipeline_of_applications_needs_all_of_its_policies_and_no_more() {
             (consul, "oam/applications/", "apply", in_consul),
             (consul, "oam/revisions/", "apply", in_consul),
             (consul, "oam/scopes/", "apply", in_consul),
+            (consul, "oam/tenants/", "apply", in_consul),
             (consul, "oam/domains", "apply", in_consul),
             (consul, "session_prefix", "apply", in_consul),
         ],

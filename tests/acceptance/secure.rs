@@ -69,8 +69,10 @@ fn a_tenant_and_its_application_live(mutual_tls: bool) {
     assert_eq!(at(&role, "/data/token_policies"), &json!(["oam-acme"]));
     let words = eventually("the task has written what it was given", || words(&servers));
     assert_eq!(words, "sesame hello\n");
-    let registered = servers.consul.service("acme-sealed-web");
-    assert_eq!(registered.len(), 1, "{registered:#?}");
+    eventually("the service is in Consul's catalog", || {
+        let registered = servers.consul.service("acme-sealed-web");
+        (registered.len() == 1).then_some(())
+    });
 
     // One server at a time does not get what it wants: it is named, with what to set.
     for (server, kind) in [("nomad", "Nomad"), ("consul", "Consul"), ("vault", "Vault")] {

@@ -5,7 +5,8 @@ key_prefix "oam/revisions/default/" { policy = "write" }
 # The scopes that they refer to.
 key_prefix "oam/scopes/" { policy = "read" }
 
-# Whose the domains are in which they ask for hosts (trait ingress).
+# What is a tenant's, so that they keep out of it: the tenants, and whose each domain is.
+key_prefix "oam/tenants/" { policy = "read" }
 key "oam/domains" { policy = "read" }
 
 # The locks on the records.
