@@ -175,7 +175,6 @@ fn data_sources_tell_of_a_record_that_cannot_be_read() {
     for (damage, says) in DAMAGES {
         for (path, work) in [
             (record, reader("oam_application", name)),
-            (revision, reader("oam_application_revisions", name)),
             (revision, rolled_back()),
         ] {
             let (good, _) = consul.key(path).unwrap();
