@@ -346,6 +346,12 @@ fn a_pipeline_of_applications_needs_all_of_its_policies_and_no_more() {
     let scope = "resource \"oam_network_scope\" \"it\" {\n  name         = \"guarded\"\n  network_mode = \"host\"\n}\n";
     let platform = Workspace::with(servers, scope, &servers.tokens(Role::Platform, "oam"));
     platform.apply();
+    // As the guide says; it is there already where a tenant has, or had, a domain.
+    let seed = Some("{}".to_owned());
+    let seeded = servers
+        .consul
+        .ask(reqwest::Method::PUT, "/v1/kv/oam/domains?cas=0", seed);
+    assert_eq!(seeded.map(|answer| answer.status), Some(200));
     let (nomad, consul) = ("applications/nomad.hcl", "applications/consul.hcl");
     let in_nomad: &[&str] = &["Nomad", "403", "NOMAD_TOKEN"];
     let in_consul: &[&str] = &["Consul", "403", "CONSUL_HTTP_TOKEN"];

@@ -13,6 +13,7 @@ const TENANT: &str = r#"
 resource "oam_tenant" "acme" {
   name         = "acme"
   display_name = "ACME"
+  domain       = "acme.example.com"
 }
 
 resource "oam_application" "it" {
@@ -24,6 +25,9 @@ resource "oam_application" "it" {
     command = ["/bin/sh", "-c", "echo \"$WORD $GREETING\" >> $NOMAD_ALLOC_DIR/words; sleep 100000"]
     port "http" {
       port = 80
+    }
+    ingress {
+      host = "shop.acme.example.com"
     }
     vault_secret "secret/data/acme/db" {
       env = { word = "WORD" }
