@@ -151,12 +151,11 @@ impl Tenancy {
     ///
     /// # Errors
     /// Where they cannot be read.
-    pub async fn domains(&self, clients: &Clients) -> Result<&Domains, Diagnostic> {
+    pub async fn domains(&self, clients: &Clients) -> Result<&Domains, StoreError> {
         let read = async || -> Result<Domains, StoreError> {
             Ok(overlaid(clients.store.domains().await?, &self.planned))
         };
-        let domains = self.domains.get_or_try_init(read).await;
-        domains.map_err(|error| failure::store(&error))
+        self.domains.get_or_try_init(read).await
     }
 }
 
@@ -174,7 +173,7 @@ impl Tenancy {
         clients: &Clients,
         written: &Node,
         resolved: &Node,
-    ) -> Result<Vec<Problem>, Diagnostic> {
+    ) -> Result<Vec<Problem>, StoreError> {
         let rules = self.rules();
         let tenants = match rules {
             Some(_) => BTreeSet::new(),
@@ -202,9 +201,8 @@ impl Tenancy {
     }
 
     /// The tenants that have a record, of a plan as this very plan will leave them.
-    async fn tenants(&self, clients: &Clients) -> Result<BTreeSet<String>, Diagnostic> {
-        let all = clients.store.list_tenants().await;
-        let all = all.map_err(|error| failure::store(&error))?;
+    async fn tenants(&self, clients: &Clients) -> Result<BTreeSet<String>, StoreError> {
+        let all = clients.store.list_tenants().await?;
         // Also those whose record cannot be read: they are there.
         let mut names: BTreeSet<_> = all.iter().map(|(key, _)| key.name().to_owned()).collect();
         names.extend(self.planned.iter().map(|(name, _)| name.clone()));

@@ -197,7 +197,8 @@ impl Nomad {
         self.wait_for_evaluation(&answer.json());
     }
 
-    fn wait_for_evaluation(&self, answer: &Value) {
+    /// Waits until the evaluation in an answer, if there is one, is through.
+    pub fn wait_for_evaluation(&self, answer: &Value) {
         let Some(id) = answer["EvalID"].as_str().filter(|id| !id.is_empty()) else {
             return;
         };

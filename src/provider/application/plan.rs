@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::private::{Private, Seen};
 use super::{adopt, config, dry_run, failure, read, unchanged};
+use crate::http;
 use crate::nomad::LiveJob;
 use crate::nomad::job::Job;
 use crate::oam::{self, Node};
@@ -19,7 +20,7 @@ use crate::provider::quota;
 use crate::provider::tenancy::Tenancy;
 use crate::provider::{Clients, Servers};
 use crate::scopes;
-use crate::store::{ApplicationKey, DEFAULT_TENANT, Phase, ScopeKey};
+use crate::store::{ApplicationKey, DEFAULT_TENANT, Phase, ScopeKey, StoreError};
 use crate::translate::{self, Target};
 
 /// Plans a creation, an update or a deletion. Without clients, what depends on the provider block
@@ -94,7 +95,7 @@ pub async fn plan(servers: &Servers, cx: &Context, request: PlanRequest) -> Plan
     if let (Some(clients), Some(tenant)) = (clients, config::tenant(&response.state)) {
         match Tenancy::planned(servers, clients, tenant).await {
             Ok(found) => {
-                let said = tenanted(&found, clients, &response.state).await;
+                let said = tenanted_as_planned(&found, clients, &response.state).await;
                 response.diagnostics.extend(said);
                 tenancy = Some(found);
             }
@@ -328,18 +329,52 @@ fn problems(clients: Option<&Clients>, state: &Value) -> Diagnostics {
     config::diagnostics(state, &problems)
 }
 
-/// What is wrong with the application for its tenant, or for that of others.
+/// Why the tenant does not take the application, or where that reaches what is not its own.
 pub async fn tenanted(tenancy: &Tenancy, clients: &Clients, state: &Value) -> Diagnostics {
+    match looked_at(tenancy, clients, state).await {
+        Ok(diagnostics) => diagnostics,
+        Err(error) => vec![failure::store(&error)],
+    }
+}
+
+/// The same in a plan. Where there is no tenant to be found out about, it goes on without a Consul that can be
+/// reached: the apply looks again.
+async fn tenanted_as_planned(tenancy: &Tenancy, clients: &Clients, state: &Value) -> Diagnostics {
+    match looked_at(tenancy, clients, state).await {
+        Ok(diagnostics) => diagnostics,
+        Err(StoreError::Consul(error))
+            if tenancy.rules().is_none()
+                && matches!(error.kind, http::Kind::Unreachable { .. }) =>
+        {
+            let Diagnostic {
+                summary, detail, ..
+            } = failure::store(&StoreError::Consul(error));
+            let detail = format!(
+                "{summary}. {detail} Until then nobody knows whether the application reaches what is a \
+                 tenant's; the apply looks again."
+            );
+            vec![Diagnostic::warning(
+                "The tenants cannot be looked up",
+                detail,
+            )]
+        }
+        Err(error) => vec![failure::store(&error)],
+    }
+}
+
+async fn looked_at(
+    tenancy: &Tenancy,
+    clients: &Clients,
+    state: &Value,
+) -> Result<Diagnostics, StoreError> {
     if let Some(refusal) = tenancy.refusal() {
-        return vec![refusal];
+        return Ok(vec![refusal]);
     }
     let (Ok(written), Ok(resolved)) = (config::node(state), config::resolved(state)) else {
-        return Vec::new();
+        return Ok(Vec::new());
     };
-    match tenancy.trespasses(clients, &written, &resolved).await {
-        Ok(problems) => config::diagnostics(state, &problems),
-        Err(diagnostic) => vec![diagnostic],
-    }
+    let problems = tenancy.trespasses(clients, &written, &resolved).await?;
+    Ok(config::diagnostics(state, &problems))
 }
 
 /// Another name or tenant is another application.

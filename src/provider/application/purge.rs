@@ -86,8 +86,14 @@ impl Purge<'_> {
         if !is_dead {
             tracing::info!(job = id, "stopping");
             let stop = nomad.deregister(namespace, id, false).await;
-            stop.map_err(|e| failure::nomad(&e))?;
-            let stopped = timeout_at(self.deadline, until_stopped(nomad, namespace, id));
+            let evaluation = stop.map_err(|e| failure::nomad(&e))?;
+            let stopped = async {
+                if let Some(evaluation) = &evaluation {
+                    until_evaluated(nomad, namespace, evaluation).await?;
+                }
+                until_stopped(nomad, namespace, id).await
+            };
+            let stopped = timeout_at(self.deadline, stopped);
             match self.cancel.run_until_cancelled(stopped).await {
                 Some(Ok(Ok(()))) => {}
                 Some(Ok(Err(error))) => return Err(failure::nomad(&error)),
@@ -99,6 +105,32 @@ impl Purge<'_> {
         let purge = nomad.deregister(namespace, id, true).await;
         purge.map_err(|e| failure::nomad(&e))?;
         Ok(warning)
+    }
+}
+
+/// Waits for the scheduler to be through with a job: evaluations of one job come one after the other. A job
+/// that is purged while a plan for it is carried out brings a Nomad server down (`applyPlan` in the
+/// `nomad/plan_apply.go` of 1.11.2 looks for a job that is no more).
+async fn until_evaluated(
+    nomad: &nomad::Client,
+    namespace: &str,
+    evaluation: &str,
+) -> Result<(), http::Error> {
+    let mut wait = Wait::NONE;
+    loop {
+        let found = match nomad.evaluation(namespace, evaluation, wait).await {
+            // It has been collected as garbage, long after its end.
+            Err(error) if error.is_not_found() => return Ok(()),
+            found => found,
+        };
+        let (index, evaluation) = found?;
+        if evaluation.status != "pending" {
+            return Ok(());
+        }
+        wait = Wait {
+            index,
+            time: Duration::from_secs(30),
+        };
     }
 }
 

@@ -203,7 +203,10 @@ fn a_tenants_nomad_token_reaches_its_own_namespaces_alone() {
     assert!(nomad.job("bubeta", "bu-shop-job").is_some());
     // Where the job says another namespace than the query, Nomad takes that of the query.
     let answer = ask(&Method::PUT, "/v1/jobs?namespace=buacme", &job("bubeta"));
-    assert_eq!(answer.unwrap().status, 200);
+    let answer = answer.unwrap();
+    assert_eq!(answer.status, 200);
+    // A job that is purged while it is being scheduled ends the Nomad server.
+    nomad.wait_for_evaluation(&answer.json());
     nomad.stop("buacme", "bu-hand", true);
     assert!(nomad.job("bubeta", "bu-hand").is_none());
     for (method, path, body) in [
