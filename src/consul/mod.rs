@@ -11,7 +11,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::future::try_join;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use acl::{AclLink, AclPolicy, AclRole, AclToken, NewAclToken};
@@ -258,15 +258,15 @@ impl Client {
         self.recurse(Request::get(&key_path(prefix))).await
     }
 
-    /// How many keys under `prefix` the token may read. Costs Consul a fraction of a list.
+    /// The keys under `prefix` that the token may read. Costs Consul a fraction of a list.
     ///
     /// # Errors
     /// As of [`http::Client::send`].
-    pub async fn count(&self, prefix: &str) -> Result<usize, Error> {
+    pub async fn keys(&self, prefix: &str) -> Result<Vec<String>, Error> {
         let keys = Request::get(&key_path(prefix)).query("keys", "");
         match self.http.send(self.at(keys)).await {
-            Ok(answer) => Ok(answer.json::<Vec<IgnoredAny>>()?.len()),
-            Err(error) if error.is_not_found() => Ok(0),
+            Ok(answer) => answer.json(),
+            Err(error) if error.is_not_found() => Ok(Vec::new()),
             Err(error) => Err(error),
         }
     }

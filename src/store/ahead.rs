@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::{ApplicationKey, ScopeKey, ScopeRecord, Store, StoreError, Stored, Version};
+use super::{ApplicationKey, ScopeKey, ScopeRecord, Store, StoreError, Stored, Version, unseen};
 use crate::ahead::{Ahead, Look, worth};
 use crate::consul;
 use crate::http;
@@ -88,7 +88,8 @@ async fn versions(
     root: &str,
     worth: usize,
 ) -> Result<Look<Versions>, http::Error> {
-    let count = consul.count(root).await?;
+    let keys = consul.keys(root).await?;
+    let count = keys.iter().filter(|key| !unseen::may_be_mark(key)).count();
     if count > worth {
         return Ok(Look::TooMany(count));
     }

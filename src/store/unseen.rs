@@ -30,6 +30,9 @@ use crate::consul::{Entry, Op, TxnError};
 /// How many marks are taken away in one transaction, with two operations each; Consul takes 64.
 const AT_ONCE: usize = 32;
 
+/// What stands after the key of a record in that of its mark.
+const MARK: &str = "/unseen";
+
 /// What a mark says of a settled record that a creation has found.
 pub(super) enum Seen {
     /// Terraform knows it, or it is another thing.
@@ -42,7 +45,12 @@ pub(super) enum Seen {
 
 /// The key of the mark of a record.
 pub(super) fn mark(path: &str) -> String {
-    format!("{path}/unseen")
+    format!("{path}{MARK}")
+}
+
+/// Whether a key may be that of a mark; a record may be called like one.
+pub(super) fn may_be_mark(key: &str) -> bool {
+    key.ends_with(MARK)
 }
 
 impl Store {
