@@ -157,8 +157,10 @@ fn of_dozens_of_applies_at_once_exactly_as_many_succeed_as_have_room() {
             "{}",
             error.detail
         );
+        // Before it applies, Terraform plans what is new once more, and may find no room already.
+        let told = ["Nothing was changed", "is looked at alone"];
         assert!(
-            error.detail.contains("Nothing was changed"),
+            told.iter().any(|it| error.detail.contains(it)),
             "{}",
             error.detail
         );
