@@ -282,7 +282,10 @@ async fn the_last_lines_of_a_task_are_found() {
         ("w-says-nothing", "true", None),
     ] {
         let script = format!("{script}; exit 3");
-        let failure = run(&client, &job(id, "service", &script)).await.failure();
+        let mut job = job(id, "service", &script);
+        // To say much takes a while, after which it must not be taken for healthy.
+        job["Update"]["MinHealthyTime"] = json!(3 * SECOND);
+        let failure = run(&client, &job).await.failure();
         let trouble = failure.diagnosis.failing().unwrap();
         // Each of them is started twice.
         let tail = client.last_lines("default", &trouble.allocation, &trouble.task);
