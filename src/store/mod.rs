@@ -62,6 +62,7 @@ mod guards;
 mod hosts;
 mod lock;
 mod record;
+mod removal;
 mod revisions;
 mod scope;
 mod scopes;

@@ -56,7 +56,6 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::try_join_all;
-use tracing::warn;
 
 use super::form::{Recorded, stored};
 use super::guards::Guard;
@@ -107,8 +106,7 @@ impl Store {
         &self,
         key: &ScopeKey,
     ) -> Result<Option<Stored<ScopeRecord>>, StoreError> {
-        let entry = self.inner.consul.get_latest(&self.scope_path(key)).await?;
-        entry.map(|entry| stored(key, &entry)).transpose()
+        self.latest(key).await
     }
 
     /// All scopes, or those of one kind, by key. One that cannot be read is an error in its place.
@@ -172,41 +170,17 @@ impl Store {
         key: &ScopeKey,
         version: Version,
     ) -> Result<Removal, StoreError> {
-        let changed = |revision| StoreError::Changed {
-            key: key.clone().into(),
-            revision,
-        };
-        let found = match self.read_scope(key).await? {
-            None => return Err(changed(None)),
-            Some(found) if found.version.digest != version.digest => {
-                return Err(changed(Some(found.record.revision)));
-            }
-            Some(found) => found,
-        };
-        let before = found.record;
-        let intent = before.clone().stamped(Phase::Destroying, None);
-        let held = self
-            .lock(key, Expect::Version(found.version), intent, None)
-            .await?;
-        let error = match self.users(key).await {
-            Ok(users) if users.is_empty() => return Ok(Removal(held)),
-            Ok(applications) => StoreError::InUse {
-                scope: key.clone(),
-                applications,
-            },
-            Err(error) => error,
-        };
-        let back = match before.phase {
-            Phase::Settled => before.stamped(Phase::Settled, None),
-            Phase::Applying | Phase::Destroying => {
-                let operation = held.record().operation.clone();
-                before.stamped(Phase::Applying, operation)
+        let unused = async {
+            let applications = self.users(key).await?;
+            match applications.is_empty() {
+                true => Ok(()),
+                false => Err(StoreError::InUse {
+                    scope: key.clone(),
+                    applications,
+                }),
             }
         };
-        if let Err(error) = self.write(&held, &back).await {
-            warn!(scope = %key, %error, "the scope is left as one that is being destroyed");
-        }
-        Err(error)
+        self.lock_unused(key, version, unused).await.map(Removal)
     }
 
     /// Deletes the scope's record. Its Nomad object is to be gone before.

@@ -103,8 +103,7 @@ impl Store {
         &self,
         key: &TenantKey,
     ) -> Result<Option<Stored<TenantRecord>>, StoreError> {
-        let entry = self.inner.consul.get_latest(&self.tenant_path(key)).await?;
-        entry.map(|entry| stored(key, &entry)).transpose()
+        self.latest(key).await
     }
 
     /// All tenants that have a record, by name. One that cannot be read is an error in its place.
@@ -315,41 +314,19 @@ impl Store {
         key: &TenantKey,
         version: Version,
     ) -> Result<TenantRemoval, StoreError> {
-        let changed = |revision| StoreError::Changed {
-            key: key.clone().into(),
-            revision,
-        };
-        let found = match self.read_tenant(key).await? {
-            None => return Err(changed(None)),
-            Some(found) if !found.version.is_same(&version) => {
-                return Err(changed(Some(found.record.revision)));
-            }
-            Some(found) => found,
-        };
-        let before = found.record;
-        let intent = before.clone().stamped(Phase::Destroying, None);
-        let held = self
-            .lock(key, Expect::Version(found.version), intent, None)
-            .await?;
-        let error = match self.applications_of(key).await {
-            Ok(applications) if applications.is_empty() => return Ok(TenantRemoval(held)),
-            Ok(applications) => StoreError::TenantInUse {
-                tenant: key.clone(),
-                applications,
-            },
-            Err(error) => error,
-        };
-        let back = match before.phase {
-            Phase::Settled => before.stamped(Phase::Settled, None),
-            Phase::Applying | Phase::Destroying => {
-                let operation = held.record().operation.clone();
-                before.stamped(Phase::Applying, operation)
+        let unused = async {
+            let applications = self.applications_of(key).await?;
+            match applications.is_empty() {
+                true => Ok(()),
+                false => Err(StoreError::TenantInUse {
+                    tenant: key.clone(),
+                    applications,
+                }),
             }
         };
-        if let Err(error) = self.write(&held, &back).await {
-            warn!(tenant = %key, %error, "the tenant is left as one that is being destroyed");
-        }
-        Err(error)
+        self.lock_unused(key, version, unused)
+            .await
+            .map(TenantRemoval)
     }
 
     /// Deletes the tenant's record, its domain and what is known of its usage. What was made for it on

@@ -10,11 +10,11 @@ use super::private::Private;
 use super::purge::Purge;
 use super::{adopt, failure};
 use crate::oam;
-use crate::protocol::diagnostic::{Diagnostic, Diagnostics, has_error};
+use crate::protocol::diagnostic::{Diagnostics, has_error};
 use crate::protocol::resource::{ApplyRequest, ApplyResponse, Context};
 use crate::protocol::value::Value;
 use crate::provider::Clients;
-use crate::store::{ApplicationKey, Expect, FORMAT, JobRecord, Phase, Record, StoreError, Version};
+use crate::store::{Expect, FORMAT, JobRecord, Phase, Record};
 
 /// Purges the jobs of an application and removes its record.
 pub async fn destroy(clients: &Clients, cx: &Context, request: ApplyRequest) -> ApplyResponse {
@@ -80,9 +80,10 @@ async fn destroyed(
     };
     let version = match private.version() {
         Some(version) => version,
-        None => recorded(clients, &key, revision)
-            .await
-            .map_err(|d| (None, vec![d]))?,
+        None => {
+            let found = clients.store.version_at::<Record>(&key, revision).await;
+            found.map_err(|error| (None, vec![failure::store(&error)]))?
+        }
     };
     let begun = clients
         .store
@@ -123,26 +124,5 @@ async fn destroyed(
             diagnostics.push(failure::store(&error));
             Err((None, diagnostics))
         }
-    }
-}
-
-/// The version of a record of this revision. Terraform plans the replacement of a tainted object
-/// without what was kept beside its state, so that the revision is all there is to go by.
-async fn recorded(
-    clients: &Clients,
-    key: &ApplicationKey,
-    revision: Option<u64>,
-) -> Result<Version, Diagnostic> {
-    let stored = clients
-        .store
-        .read(key)
-        .await
-        .map_err(|e| failure::store(&e))?;
-    match stored {
-        Some(stored) if Some(stored.record.revision) == revision => Ok(stored.version),
-        stored => Err(failure::store(&StoreError::Changed {
-            key: key.clone().into(),
-            revision: stored.map(|stored| stored.record.revision),
-        })),
     }
 }

@@ -7,7 +7,7 @@ use crate::protocol::resource::{ApplyRequest, ApplyResponse, Context};
 use crate::protocol::value::Value;
 use crate::provider::Clients;
 use crate::provider::scope::private::Private;
-use crate::store::{StoreError, TenantKey, Version};
+use crate::store::TenantRecord;
 
 /// Deletes what was made for a tenant and removes its record, where it has no applications.
 pub async fn destroy(clients: &Clients, cx: &Context, request: ApplyRequest) -> ApplyResponse {
@@ -39,7 +39,15 @@ async fn destroyed(
     };
     let version = match Private::read(&request.private).version() {
         Some(version) => version,
-        None => recorded(clients, &key, prior).await.map_err(failed)?,
+        None => {
+            let revision = prior.get("revision").as_i64();
+            let revision = revision.and_then(|revision| u64::try_from(revision).ok());
+            let found = clients
+                .store
+                .version_at::<TenantRecord>(&key, revision)
+                .await;
+            found.map_err(|error| failed(failure::store(&error)))?
+        }
     };
     let begun = clients.store.begin_tenant_removal(&key, version);
     let removal = match cx.cancel.run_until_cancelled(begun).await {
@@ -79,24 +87,5 @@ async fn destroyed(
             };
             Err((Some(private), diagnostics))
         }
-    }
-}
-
-/// The version of a record of this revision. Terraform plans the replacement of a tainted object
-/// without what was kept beside its state, so that the revision is all there is to go by.
-async fn recorded(
-    clients: &Clients,
-    key: &TenantKey,
-    prior: &Value,
-) -> Result<Version, Diagnostic> {
-    let revision = prior.get("revision").as_i64();
-    let revision = revision.and_then(|revision| u64::try_from(revision).ok());
-    let stored = clients.store.read_tenant(key).await;
-    match stored.map_err(|error| failure::store(&error))? {
-        Some(stored) if Some(stored.record.revision) == revision => Ok(stored.version),
-        stored => Err(failure::store(&StoreError::Changed {
-            key: key.clone().into(),
-            revision: stored.map(|stored| stored.record.revision),
-        })),
     }
 }
