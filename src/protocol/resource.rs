@@ -238,6 +238,17 @@ pub struct ReadResponse {
     pub diagnostics: Diagnostics,
 }
 
+impl ReadRequest {
+    /// The answer that leaves everything as it was.
+    pub fn unchanged(self, diagnostics: Diagnostics) -> ReadResponse {
+        ReadResponse {
+            state: self.state,
+            private: self.private,
+            diagnostics,
+        }
+    }
+}
+
 /// The arguments of [`Resource::plan`].
 #[derive(Clone, Debug)]
 pub struct PlanRequest {
@@ -287,4 +298,15 @@ pub struct ApplyResponse {
     pub private: Vec<u8>,
     /// What the user must know.
     pub diagnostics: Diagnostics,
+}
+
+impl ApplyRequest {
+    /// The answer of an apply that has changed nothing.
+    pub fn unchanged(self, diagnostics: Diagnostics) -> ApplyResponse {
+        ApplyResponse {
+            state: self.prior,
+            private: self.private,
+            diagnostics,
+        }
+    }
 }

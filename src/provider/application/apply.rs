@@ -52,25 +52,25 @@ pub async fn apply(clients: &Clients, cx: &Context, request: ApplyRequest) -> Ap
     }
     let (planned, scopes) = match scopes_of(clients, &request.planned).await {
         Ok(found) => found,
-        Err(diagnostics) => return unchanged(request, diagnostics),
+        Err(diagnostics) => return request.unchanged(diagnostics),
     };
     let request = ApplyRequest { planned, ..request };
     let mut work = match Work::new(clients, &request) {
         Ok(work) => work,
-        Err(diagnostics) => return unchanged(request, diagnostics),
+        Err(diagnostics) => return request.unchanged(diagnostics),
     };
     let Some(expect) = work.expect() else {
-        return unchanged(request, vec![failure::not_refreshed()]);
+        return request.unchanged(vec![failure::not_refreshed()]);
     };
     let tenancy = Tenancy::recorded(clients, work.key.tenant()).await;
     let tenancy = match tenancy {
         Ok(tenancy) => tenancy,
-        Err(diagnostic) => return unchanged(request, vec![diagnostic]),
+        Err(diagnostic) => return request.unchanged(vec![diagnostic]),
     };
     // What was not known at the plan is known now, and tenants may have come or changed since.
     let refused = plan::tenanted(&tenancy, clients, &request.planned).await;
     if has_error(&refused) {
-        return unchanged(request, refused);
+        return request.unchanged(refused);
     }
     let uses = Uses {
         scopes,
@@ -85,17 +85,9 @@ pub async fn apply(clients: &Clients, cx: &Context, request: ApplyRequest) -> Ap
         Some(Ok(held)) => work.carry_out(clients, cx, held).await,
         Some(Err(error)) => {
             let diagnostics = quota::failure(work.planned, &work.shares, &error);
-            unchanged(request, diagnostics)
+            request.unchanged(diagnostics)
         }
-        None => unchanged(request, vec![failure::cancelled()]),
-    }
-}
-
-fn unchanged(request: ApplyRequest, diagnostics: Diagnostics) -> ApplyResponse {
-    ApplyResponse {
-        state: request.prior,
-        private: request.private,
-        diagnostics,
+        None => request.unchanged(vec![failure::cancelled()]),
     }
 }
 

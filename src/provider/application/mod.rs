@@ -81,11 +81,7 @@ impl Resource for ApplicationResource {
     async fn read(&self, _: &Context, request: ReadRequest) -> ReadResponse {
         let Some(clients) = self.servers.known() else {
             // Nothing can be asked yet; the state stands.
-            return ReadResponse {
-                state: request.state,
-                private: request.private,
-                diagnostics: Vec::new(),
-            };
+            return request.unchanged(Vec::new());
         };
         read::read(&clients, &self.ty, request).await
     }
@@ -97,13 +93,7 @@ impl Resource for ApplicationResource {
     async fn apply(&self, cx: &Context, request: ApplyRequest) -> ApplyResponse {
         let clients = match self.servers.required() {
             Ok(clients) => clients,
-            Err(diagnostic) => {
-                return ApplyResponse {
-                    state: request.prior,
-                    private: request.private,
-                    diagnostics: vec![diagnostic],
-                };
-            }
+            Err(diagnostic) => return request.unchanged(vec![diagnostic]),
         };
         if request.planned.is_null() {
             destroy::destroy(&clients, cx, request).await

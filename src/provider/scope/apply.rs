@@ -36,27 +36,19 @@ pub async fn apply(
     }
     let work = match Work::new(kind, clients, &request).await {
         Ok(work) => work,
-        Err(diagnostic) => return unchanged(request, diagnostic),
+        Err(diagnostic) => return request.unchanged(vec![diagnostic]),
     };
     let warnings = match work.check(clients).await {
         Ok(warnings) => warnings,
-        Err(diagnostic) => return unchanged(request, diagnostic),
+        Err(diagnostic) => return request.unchanged(vec![diagnostic]),
     };
     let begun = clients
         .store
         .begin_scope(&work.key, work.expect, work.record(work.owned()));
     match cx.cancel.run_until_cancelled(begun).await {
         Some(Ok(held)) => work.carry_out(clients, cx, held, warnings).await,
-        Some(Err(error)) => unchanged(request, failure::store(&error)),
-        None => unchanged(request, failure::cancelled()),
-    }
-}
-
-fn unchanged(request: ApplyRequest, diagnostic: Diagnostic) -> ApplyResponse {
-    ApplyResponse {
-        state: request.prior,
-        private: request.private,
-        diagnostics: vec![diagnostic],
+        Some(Err(error)) => request.unchanged(vec![failure::store(&error)]),
+        None => request.unchanged(vec![failure::cancelled()]),
     }
 }
 

@@ -91,11 +91,7 @@ impl Resource for ScopeResource {
     async fn read(&self, _: &Context, request: ReadRequest) -> ReadResponse {
         let Some(clients) = self.servers.known() else {
             // Nothing can be asked yet; the state stands.
-            return ReadResponse {
-                state: request.state,
-                private: request.private,
-                diagnostics: Vec::new(),
-            };
+            return request.unchanged(Vec::new());
         };
         read::read(self.kind, &clients, &self.ty, request).await
     }
@@ -107,13 +103,7 @@ impl Resource for ScopeResource {
     async fn apply(&self, cx: &Context, request: ApplyRequest) -> ApplyResponse {
         let clients = match self.servers.required() {
             Ok(clients) => clients,
-            Err(diagnostic) => {
-                return ApplyResponse {
-                    state: request.prior,
-                    private: request.private,
-                    diagnostics: vec![diagnostic],
-                };
-            }
+            Err(diagnostic) => return request.unchanged(vec![diagnostic]),
         };
         if request.planned.is_null() {
             destroy::destroy(self.kind, &clients, cx, request).await

@@ -21,11 +21,7 @@ pub async fn read(kind: Kind, clients: &Clients, ty: &Type, request: ReadRequest
             private: private.map(|private| private.write()).unwrap_or_default(),
             diagnostics: Vec::new(),
         },
-        Err(diagnostics) => ReadResponse {
-            state: request.state,
-            private: request.private,
-            diagnostics,
-        },
+        Err(diagnostics) => request.unchanged(diagnostics),
     }
 }
 

@@ -32,26 +32,18 @@ pub async fn apply(clients: &Clients, cx: &Context, request: ApplyRequest) -> Ap
     }
     let work = match Work::new(clients, &request).await {
         Ok(work) => work,
-        Err(diagnostic) => return unchanged(request, vec![diagnostic]),
+        Err(diagnostic) => return request.unchanged(vec![diagnostic]),
     };
     if let Err(diagnostics) = work.check().await {
-        return unchanged(request, diagnostics);
+        return request.unchanged(diagnostics);
     }
     let begun = clients
         .store
         .begin_tenant(&work.key, work.expect, work.intent());
     match cx.cancel.run_until_cancelled(begun).await {
         Some(Ok(held)) => work.carry_out(clients, cx, held).await,
-        Some(Err(error)) => unchanged(request, vec![failure::store(&error)]),
-        None => unchanged(request, vec![failure::cancelled()]),
-    }
-}
-
-fn unchanged(request: ApplyRequest, diagnostics: Diagnostics) -> ApplyResponse {
-    ApplyResponse {
-        state: request.prior,
-        private: request.private,
-        diagnostics,
+        Some(Err(error)) => request.unchanged(vec![failure::store(&error)]),
+        None => request.unchanged(vec![failure::cancelled()]),
     }
 }
 

@@ -23,11 +23,7 @@ pub async fn read(clients: &Clients, request: ReadRequest) -> ReadResponse {
             private: private.map(|private| private.write()).unwrap_or_default(),
             diagnostics: Vec::new(),
         },
-        Err(diagnostics) => ReadResponse {
-            state: request.state,
-            private: request.private,
-            diagnostics,
-        },
+        Err(diagnostics) => request.unchanged(diagnostics),
     }
 }
 
