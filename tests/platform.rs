@@ -6,7 +6,7 @@ mod support;
 
 use serde_json::{Value, json};
 use std::sync::OnceLock;
-use support::{Options, Servers, docker, eventually};
+use support::{Options, Servers, docker, eventually, eventually_or};
 
 /// Servers with all of it, for all tests here; `None` where containers cannot run.
 fn platform() -> Option<&'static Servers> {
@@ -167,23 +167,38 @@ fn the_mesh_refuses_calls_without_an_intention() {
     );
     let call = || ask(servers, "platform-front", "/upstream/9001/hello");
     // Calls have gone through before any refusal is looked at, so it is no sidecar that is still
-    // starting that refuses.
+    // starting that refuses. Once a sidecar let nothing through for a minute, so the
+    // intention is written again now and then, which has Consul tell the sidecars anew.
     let goes_through = || {
-        let body = eventually("the call goes through", || {
-            let (status, body) = call();
-            (status == 200).then_some(body)
-        });
+        let mut calls = 0;
+        let last = std::cell::RefCell::new((0, String::new()));
+        let body = eventually_or(
+            "the call goes through",
+            || {
+                if calls % 50 == 0 {
+                    servers.consul.allow("platform-front", "platform-api");
+                }
+                calls += 1;
+                let (status, body) = call();
+                last.replace((status, body.clone()));
+                (status == 200).then_some(body)
+            },
+            || {
+                let stories =
+                    ["platform-front", "platform-api"].map(|id| servers.nomad.story("default", id));
+                let health = servers.consul.get("/v1/health/connect/platform-api");
+                format!("{:?}\n{}\n{health}", last.borrow(), stories.concat())
+            },
+        );
         let called = "component=platform-api\npath=/hello\n";
         assert!(body.starts_with(called), "{body}");
     };
-    servers.consul.allow("platform-front", "platform-api");
     goes_through();
     servers.consul.disallow("platform-front", "platform-api");
     eventually("the call is refused", || (call().0 == 502).then_some(()));
     for _ in 0..5 {
         assert_eq!(call().0, 502);
     }
-    servers.consul.allow("platform-front", "platform-api");
     goes_through();
 
     let reply = eventually("Traefik serves it", || {

@@ -50,16 +50,27 @@ pub use terraform::{Plan, Run, Workspace};
 use std::time::{Duration, Instant};
 
 /// Asks every 100 ms until there is an answer, for a minute at most; panics with `what` after that.
-pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+pub fn eventually<T>(what: &str, ask: impl FnMut() -> Option<T>) -> T {
+    eventually_or(what, ask, String::new)
+}
+
+/// The same; the panic also says what `explain` has found out.
+pub fn eventually_or<T>(
+    what: &str,
+    mut ask: impl FnMut() -> Option<T>,
+    explain: impl FnOnce() -> String,
+) -> T {
     let end = Instant::now() + Duration::from_secs(60);
     loop {
         if let Some(answer) = ask() {
             return answer;
         }
-        assert!(
-            Instant::now() < end,
-            "this did not come about within a minute: {what}"
-        );
+        if Instant::now() >= end {
+            panic!(
+                "this did not come about within a minute: {what}\n{}",
+                explain()
+            );
+        }
         std::thread::sleep(Duration::from_millis(100));
     }
 }

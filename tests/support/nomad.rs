@@ -251,6 +251,29 @@ impl Nomad {
         Api::new(address, "X-None", None, None, None).ask(reqwest::Method::GET, path, None)
     }
 
+    /// What the allocations of a job say, for a test that fails: states, and the ends of what their tasks
+    /// wrote to standard error.
+    pub fn story(&self, namespace: &str, id: &str) -> String {
+        let mut story = String::new();
+        for allocation in self.allocations(namespace, id) {
+            let alloc = allocation["ID"].as_str().unwrap_or_default();
+            story += &format!("{id} {alloc} {}\n", allocation["ClientStatus"]);
+            let tasks = allocation["TaskStates"].as_object();
+            for (task, state) in tasks.into_iter().flatten() {
+                let path = format!(
+                    "/v1/client/fs/logs/{alloc}?task={task}&type=stderr&plain=true&origin=end&offset=4000"
+                );
+                let log = self.ask(reqwest::Method::GET, &path, None);
+                let log = log.map_or_else(String::new, |answer| answer.body);
+                story += &format!(
+                    "{task}: {}, restarts {}\n{log}\n",
+                    state["State"], state["Restarts"]
+                );
+            }
+        }
+        story
+    }
+
     /// Makes an ACL policy, or replaces its rules.
     pub fn policy(&self, name: &str, rules: &str) {
         self.put(
