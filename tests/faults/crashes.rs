@@ -2,8 +2,7 @@
 //! server has done it. What is asked for afterwards comes out even, as if nothing had happened.
 
 use crate::cuts::{Call, Cut, Deed, selected, stride};
-use crate::scenarios::{self, Scenario};
-use crate::support::servers;
+use crate::scenarios::{Scenario, applications, scopes, tenants, together};
 use crate::trial::Trial;
 
 fn crash_at_every_call(scenario: &Scenario, otherwise: usize) {
@@ -11,7 +10,7 @@ fn crash_at_every_call(scenario: &Scenario, otherwise: usize) {
 }
 
 fn crash_at(scenario: &Scenario, otherwise: usize, which: fn(&Call) -> bool) {
-    let trial = Trial::new(servers(), scenario);
+    let trial = Trial::new(scenario);
     let calls: Vec<_> = trial.calls().into_iter().filter(which).collect();
     let each = calls.iter().flat_map(|call| {
         [Deed::KillBefore, Deed::KillAfter].map(|deed| Cut {
@@ -43,38 +42,124 @@ fn crash_at(scenario: &Scenario, otherwise: usize, which: fn(&Call) -> bool) {
 
 #[test]
 fn a_create_killed_at_any_call_converges() {
-    crash_at_every_call(&scenarios::CREATE, 6);
+    crash_at_every_call(&applications::CREATE, 6);
 }
 
 #[test]
 fn a_create_killed_half_way_can_be_made_into_something_else() {
     // Once it is settled it is something, and has to be imported.
-    crash_at(&scenarios::OTHER, 3, |call| {
+    crash_at(&applications::OTHER, 3, |call| {
         call.path.starts_with("/v1/jobs?")
     });
 }
 
 #[test]
 fn an_update_killed_at_any_call_converges() {
-    crash_at_every_call(&scenarios::UPDATE, 12);
+    crash_at_every_call(&applications::UPDATE, 12);
 }
 
 #[test]
 fn an_update_killed_at_any_call_can_be_taken_back() {
-    crash_at_every_call(&scenarios::BACK, 16);
+    crash_at_every_call(&applications::BACK, 16);
 }
 
 #[test]
 fn a_move_killed_at_any_call_converges() {
-    crash_at_every_call(&scenarios::MOVE, 12);
+    crash_at_every_call(&applications::MOVE, 12);
 }
 
 #[test]
 fn a_destroy_killed_at_any_call_converges() {
-    crash_at_every_call(&scenarios::DESTROY, 8);
+    crash_at_every_call(&applications::DESTROY, 8);
 }
 
 #[test]
 fn a_destroy_killed_at_any_call_can_be_taken_back() {
-    crash_at_every_call(&scenarios::KEEP, 16);
+    crash_at_every_call(&applications::KEEP, 16);
+}
+
+/// The writes of what is made: from the intent to the outcome.
+fn makes(call: &Call) -> bool {
+    let told = call.path.starts_with("/v1/txn") || call.path.starts_with("/v1/session/");
+    call.method != "GET" && !told
+}
+
+#[test]
+fn a_create_of_a_tenant_killed_at_any_call_converges() {
+    crash_at_every_call(&tenants::CREATE, 12);
+}
+
+#[test]
+fn a_create_of_a_tenant_killed_half_way_can_be_made_into_something_else() {
+    crash_at(&tenants::OTHER, 7, makes);
+}
+
+#[test]
+fn an_update_of_a_tenant_killed_at_any_call_converges() {
+    crash_at_every_call(&tenants::UPDATE, 16);
+}
+
+#[test]
+fn an_update_of_a_tenant_killed_at_any_call_can_be_taken_back() {
+    crash_at_every_call(&tenants::BACK, 24);
+}
+
+#[test]
+fn an_update_of_a_tenant_killed_at_any_call_can_end_in_a_destroy() {
+    crash_at_every_call(&tenants::END, 24);
+}
+
+#[test]
+fn a_destroy_of_a_tenant_killed_at_any_call_converges() {
+    crash_at_every_call(&tenants::DESTROY, 16);
+}
+
+#[test]
+fn a_destroy_of_a_tenant_killed_at_any_call_can_be_taken_back() {
+    crash_at_every_call(&tenants::KEEP, 24);
+}
+
+#[test]
+fn a_create_of_scopes_killed_at_any_call_converges() {
+    crash_at_every_call(&scopes::CREATE, 12);
+}
+
+#[test]
+fn a_create_of_scopes_killed_half_way_can_be_made_into_something_else() {
+    crash_at(&scopes::OTHER, 2, makes);
+}
+
+#[test]
+fn an_update_of_scopes_killed_at_any_call_converges() {
+    crash_at_every_call(&scopes::UPDATE, 16);
+}
+
+#[test]
+fn an_update_of_scopes_killed_at_any_call_can_be_taken_back() {
+    crash_at_every_call(&scopes::BACK, 20);
+}
+
+#[test]
+fn a_destroy_of_scopes_killed_at_any_call_converges() {
+    crash_at_every_call(&scopes::DESTROY, 16);
+}
+
+#[test]
+fn a_destroy_of_scopes_killed_at_any_call_can_be_taken_back() {
+    crash_at_every_call(&scopes::KEEP, 20);
+}
+
+#[test]
+fn a_create_of_all_together_killed_at_any_call_converges() {
+    crash_at_every_call(&together::CREATE, 30);
+}
+
+#[test]
+fn a_swap_of_all_together_killed_at_any_call_converges() {
+    crash_at_every_call(&together::SWAP, 50);
+}
+
+#[test]
+fn a_destroy_of_all_together_killed_at_any_call_converges() {
+    crash_at_every_call(&together::DESTROY, 30);
 }

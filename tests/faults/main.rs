@@ -11,6 +11,7 @@ mod support;
 mod crashes;
 mod cuts;
 mod elections;
+mod inventory;
 mod linearizability;
 mod misbehaviour;
 mod races;
