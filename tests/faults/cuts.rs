@@ -146,9 +146,9 @@ impl std::fmt::Display for Cut {
     }
 }
 
-/// Each how many of all cuts are made: `OAM_TEST_STRIDE`, or `otherwise`, which fits into a few minutes.
-pub fn stride(otherwise: usize) -> usize {
-    number("OAM_TEST_STRIDE").unwrap_or(otherwise).max(1)
+/// `OAM_TEST_STRIDE`: one in so many of all cuts is to be made.
+pub fn asked_stride() -> Option<usize> {
+    number("OAM_TEST_STRIDE").map(|stride| stride.max(1))
 }
 
 /// Every `stride`-th, beginning elsewhere in each scenario so that they do not all leave out the same.

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::cuts::{Call, Cut, Deed, selected, stride};
+use crate::cuts::{Call, Cut, Deed, asked_stride, selected};
 use crate::scenarios::{Scenario, applications};
 use crate::support::{Action, Run};
 use crate::trial::Trial;
@@ -116,7 +116,7 @@ fn misbehave_at_every_call(scenario: &Scenario, otherwise: usize) {
         })
         .collect();
     let points = all.len();
-    let cuts = selected(all, scenario.name, stride(otherwise));
+    let cuts = selected(all, scenario.name, asked_stride().unwrap_or(otherwise));
     let outcome = trial.run(&cuts, timeout, judge);
     println!(
         "{}: {} calls, {points} faults, {} tried, {} whose call did not come, {} came to a good end by \
