@@ -53,6 +53,11 @@ impl<R: Recorded> Held<R> {
     pub fn is_lost(&self) -> bool {
         self.session.is_lost()
     }
+
+    /// The index of the intent: what was begun later has a higher one.
+    pub(super) fn index(&self) -> u64 {
+        self.index
+    }
 }
 
 /// How an operation ends.

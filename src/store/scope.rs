@@ -135,6 +135,10 @@ pub struct ScopeRecord {
     pub properties: Value,
     /// Whether the scope has made its Nomad object, rather than found it.
     pub owns: bool,
+    /// The Nomad object that an apply makes or changes, while it is at it: no other scope makes the same
+    /// meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub making: Option<String>,
     /// Who is at it; written by the store while the phase is not settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<Operation>,
@@ -162,6 +166,7 @@ impl Recorded for ScopeRecord {
             format: FORMAT,
             phase,
             operation,
+            making: self.making.filter(|_| phase == Phase::Applying),
             ..self
         }
     }

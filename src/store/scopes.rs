@@ -54,14 +54,16 @@
 //! Nomad is what the record says is for the next apply to see to.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use futures_util::future::try_join_all;
+use tracing::info;
 
 use super::form::{Recorded, stored};
 use super::guards::Guard;
 use super::{
-    ApplicationKey, Expect, Held, Phase, ScopeKey, ScopeKind, ScopeRecord, Store, StoreError,
-    Stored, Version,
+    ApplicationKey, Expect, Held, LONGEST_QUERY, Phase, ScopeKey, ScopeKind, ScopeRecord, Store,
+    StoreError, Stored, Version,
 };
 
 /// Most scopes of one application, the ones being left not counted. Each takes an operation of the
@@ -148,6 +150,58 @@ impl Store {
     ) -> Result<Held<ScopeRecord>, StoreError> {
         let intent = record.stamped(Phase::Applying, None);
         self.lock(key, expect, intent, None).await
+    }
+
+    /// Waits while other scopes that have begun before are [making](ScopeRecord::making) the same Nomad
+    /// object: whoever comes later finds it in Nomad, and whose it is.
+    ///
+    /// Of two intents, the later one's list shows the earlier one, since it is asked for with `?consistent`
+    /// after its own was written. While an operation is on its way its record keeps its index. So the later
+    /// one waits until the earlier one has ended, the earlier one waits for neither, and no two wait for
+    /// each other.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`], [`StoreError::Consul`].
+    pub async fn await_turn(&self, held: &Held<ScopeRecord>) -> Result<(), StoreError> {
+        let Some(object) = &held.record().making else {
+            return Ok(());
+        };
+        let consul = &self.inner.consul;
+        let deadline = Instant::now() + self.lock_wait;
+        let root = format!("{}/{}/", self.prefix(), ScopeRecord::FOLDER);
+        let kind = held.key().kind();
+        for entry in consul.list_latest(&format!("{root}{kind}/")).await? {
+            let key = entry.key.strip_prefix(&root).map(ScopeKey::parse);
+            let Some(Ok(key)) = key else { continue };
+            let index = entry.modify_index;
+            if entry.session.is_none() || index >= held.index() {
+                continue;
+            }
+            // A record that cannot be read is not changed by this version either.
+            let Ok(found) = stored::<ScopeRecord>(&key, &entry) else {
+                continue;
+            };
+            if found.record.making.as_ref() != Some(object) {
+                continue;
+            }
+            info!(scope = %held.key(), %key, object, "waiting for another scope that makes the same");
+            loop {
+                let now = consul.get_latest(&entry.key).await?;
+                if now.is_none_or(|now| now.modify_index != index) {
+                    break;
+                }
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return Err(StoreError::Busy {
+                        key: key.into(),
+                        operation: found.record.operation.map(Box::new),
+                    });
+                }
+                let wait = left.min(LONGEST_QUERY);
+                consul.get_changed(&entry.key, index, wait).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Deletes the record of a scope whose creation has failed before it had made anything.

@@ -36,7 +36,7 @@ pub struct Counter {
 }
 
 impl Counter {
-    /// Of the run that works on the application `name`.
+    /// Of the run that works on what is called `name`.
     pub fn new(server: &'static str, name: &str) -> Self {
         Self {
             server,
@@ -72,7 +72,7 @@ impl Counter {
 }
 
 /// The text with `*` for each UUID in it.
-fn without_ids(text: &str) -> String {
+pub fn without_ids(text: &str) -> String {
     let is_id = |part: &str| {
         let mut bytes = part.bytes().enumerate();
         bytes.all(|(at, byte)| match at {
@@ -146,17 +146,22 @@ impl std::fmt::Display for Cut {
     }
 }
 
-/// Each how many of all cuts are made: `OAM_TEST_STRIDE`, or `otherwise`, which fits into a few minutes.
-pub fn stride(otherwise: usize) -> usize {
-    let set = std::env::var("OAM_TEST_STRIDE").ok();
-    let set = set.map(|text| text.parse().expect("OAM_TEST_STRIDE is a number"));
-    set.unwrap_or(otherwise).max(1)
+/// `OAM_TEST_STRIDE`: one in so many of all cuts is to be made.
+pub fn asked_stride() -> Option<usize> {
+    number("OAM_TEST_STRIDE").map(|stride| stride.max(1))
 }
 
 /// Every `stride`-th, beginning elsewhere in each scenario so that they do not all leave out the same.
+/// `OAM_TEST_SHIFT` goes on from there: with a stride of 2, a shift of 1 makes the other half.
 pub fn selected(all: Vec<Cut>, scenario: &str, stride: usize) -> Vec<Cut> {
-    let first = scenario.bytes().map(usize::from).sum::<usize>() % stride;
+    let first = scenario.bytes().map(usize::from).sum::<usize>();
+    let first = (first + number("OAM_TEST_SHIFT").unwrap_or_default()) % stride;
     all.into_iter().skip(first).step_by(stride).collect()
+}
+
+fn number(variable: &str) -> Option<usize> {
+    let set = std::env::var(variable).ok()?;
+    Some(set.parse().expect("a number of cuts"))
 }
 
 #[test]

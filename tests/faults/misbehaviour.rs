@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
-use crate::cuts::{Call, Cut, Deed, selected, stride};
-use crate::scenarios::{self, Scenario};
-use crate::support::{Action, Run, servers};
+use crate::cuts::{Call, Cut, Deed, asked_stride, selected};
+use crate::scenarios::{Scenario, applications};
+use crate::support::{Action, Run};
 use crate::trial::Trial;
 
 /// The provider's `timeout` where something is too late, and longer than that.
@@ -100,7 +100,7 @@ fn judge(cut: &Cut, run: &Run) -> Result<(), String> {
 }
 
 fn misbehave_at_every_call(scenario: &Scenario, otherwise: usize) {
-    let trial = Trial::new(servers(), scenario);
+    let trial = Trial::new(scenario);
     let calls = trial.calls();
     let faults = faults();
     let each = calls.iter().flat_map(|call| {
@@ -116,7 +116,7 @@ fn misbehave_at_every_call(scenario: &Scenario, otherwise: usize) {
         })
         .collect();
     let points = all.len();
-    let cuts = selected(all, scenario.name, stride(otherwise));
+    let cuts = selected(all, scenario.name, asked_stride().unwrap_or(otherwise));
     let outcome = trial.run(&cuts, timeout, judge);
     println!(
         "{}: {} calls, {points} faults, {} tried, {} whose call did not come, {} came to a good end by \
@@ -143,15 +143,15 @@ fn may_be_stale(call: &Call) -> bool {
 
 #[test]
 fn a_create_copes_with_servers_that_misbehave() {
-    misbehave_at_every_call(&scenarios::CREATE_ODDLY, 30);
+    misbehave_at_every_call(&applications::CREATE_ODDLY, 30);
 }
 
 #[test]
 fn an_update_copes_with_servers_that_misbehave() {
-    misbehave_at_every_call(&scenarios::UPDATE_ODDLY, 40);
+    misbehave_at_every_call(&applications::UPDATE_ODDLY, 40);
 }
 
 #[test]
 fn a_destroy_copes_with_servers_that_misbehave() {
-    misbehave_at_every_call(&scenarios::DESTROY_ODDLY, 30);
+    misbehave_at_every_call(&applications::DESTROY_ODDLY, 30);
 }

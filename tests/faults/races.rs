@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::support::terraform::{Running, provider_block};
-use crate::support::{Run, Workspace, servers};
+use crate::support::{Action, Gate, Proxy, Run, Workspace, servers};
 
 /// How many runs there are at once.
 const RUNS: usize = 24;
@@ -236,4 +236,94 @@ fn everybody_gets_through_in_the_end() {
         .run(&["apply", "-json", "-auto-approve", "-refresh-only"])
         .succeeded();
     first.destroy();
+}
+
+/// A scope by this name that makes the object `rx-object`; of a kind, `namespace` or `node_pool`.
+fn scope(kind: &str, name: &str) -> String {
+    let field = if kind == "namespace" {
+        "namespace"
+    } else {
+        "pool_name"
+    };
+    format!(
+        "resource \"oam_{kind}_scope\" \"it\" {{\n  name = \"{name}\"\n  {field} = \"rx-object\"\n  create = true\n}}\n"
+    )
+}
+
+/// The object `rx-object` of this kind, as Nomad has it.
+fn object(kind: &str) -> Option<Value> {
+    let path = if kind == "namespace" {
+        "namespace"
+    } else {
+        "node/pool"
+    };
+    servers().nomad.find(&format!("/v1/{path}/rx-object"))
+}
+
+#[test]
+fn of_many_scopes_that_make_the_same_object_one_makes_it() {
+    for (kind, id) in [("namespace", "namespace"), ("node_pool", "node-pool")] {
+        let name = |at: usize| format!("rx-scope-{at}");
+        let all: Vec<_> = (0..RUNS / 2)
+            .map(|at| workspace(&scope(kind, &name(at))))
+            .collect();
+        for run in at_once(&all, &["plan", "-json", "-out=saved.tfplan"]) {
+            run.succeeded();
+        }
+        let runs = at_once(&all, &["apply", "-json", "saved.tfplan"]);
+        let won = winner(&runs, &["already exists"]);
+        let owner = format!("{id}/{}", name(won));
+        assert_eq!(object(kind).unwrap()["Meta"]["oam.scope"], owner);
+        // The others have left nothing.
+        let keys = servers()
+            .consul
+            .keys(&format!("{PREFIX}/scopes/{id}/rx-scope-"));
+        assert_eq!(keys, [format!("{PREFIX}/scopes/{owner}")]);
+        all[won].plan().assert_empty();
+        all[won].destroy();
+        assert_eq!(object(kind), None);
+    }
+}
+
+/// The one stands just before it makes the namespace, and the other, who has not found it either, comes next.
+#[test]
+fn a_scope_waits_for_another_that_makes_the_same_namespace() {
+    let nomad = Proxy::start(&servers().nomad.address);
+    let gate = Gate::new();
+    let held = gate.clone();
+    nomad.rule(
+        move |seen| match seen.method == "PUT" && seen.path.starts_with("/v1/namespace") {
+            true => Action::Hold(held.clone()),
+            false => Action::Forward,
+        },
+    );
+    let block = provider_block(servers(), "rx-waits");
+    let first = workspace(&scope("namespace", "first"));
+    first.write(
+        "provider.tf",
+        &block.replace(&servers().nomad.address, &nomad.address),
+    );
+    let second = workspace(&scope("namespace", "second"));
+    second.write("provider.tf", &block);
+    // Planned before there is anything.
+    let [one, two] = [&first, &second].map(Workspace::plan);
+    let one = first.start(&["apply", "-json", &one.file]);
+    gate.wait_for_arrival();
+    let two = second.start(&["apply", "-json", &two.file]);
+    crate::support::eventually("the second has begun", || {
+        servers().consul.key("rx-waits/scopes/namespace/second")
+    });
+    gate.open();
+    one.wait().succeeded();
+    let told = two.wait().failed();
+    let text = format!("{}: {}", told[0].summary, told[0].detail);
+    assert!(text.contains("already exists"), "{text}");
+    assert!(text.contains("namespace/first"), "{text}");
+    assert_eq!(
+        object("namespace").unwrap()["Meta"]["oam.scope"],
+        "namespace/first"
+    );
+    first.plan().assert_empty();
+    first.destroy();
+    assert_eq!(servers().consul.keys("rx-waits/"), Vec::<String>::new());
 }

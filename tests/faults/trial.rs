@@ -1,8 +1,8 @@
 //! Runs a scenario once as it is, then once for each cut, and looks at what is there afterwards.
 //!
-//! Each cut has an application of its own. What comes before and after the cut runs is done for all of
-//! them at once, by one Terraform that has their states put together: it saves most of the time, and lets
-//! the locks of dead providers run out side by side.
+//! Each cut has a name of its own, and so an application, a tenant or scopes of its own. What comes before
+//! and after the cut runs is done for all of them at once, by one Terraform that has their states put
+//! together: it saves most of the time, and lets the locks of dead providers run out side by side.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -12,9 +12,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::cuts::{Call, Counter, Cut};
-use crate::scenarios::{SHARED, Scenario, Step};
+use crate::inventory::{Inventory, World, differences};
+use crate::scenarios::{Scenario, Step};
 use crate::support::terraform::{Running, providers};
-use crate::support::{Gate, Proxy, Run, Servers, Workspace};
+use crate::support::{Gate, Proxy, Role, Run, Servers, Tokens, Workspace, guarded, servers};
 
 /// How many cut runs there are at once, in one scenario.
 const AT_ONCE: usize = 4;
@@ -24,12 +25,36 @@ const BATCH: usize = 60;
 
 /// A scenario on servers.
 pub struct Trial<'s> {
-    servers: &'s Servers,
+    servers: &'static Servers,
     scenario: &'s Scenario,
-    /// The key prefix of everything in it.
-    prefix: String,
-    shared: Workspace,
+    tokens: Tokens,
+    shared: Option<Workspace>,
 }
+
+/// One of the servers: what it is called, and what tells the provider its address and its token.
+struct Door {
+    server: &'static str,
+    address: &'static str,
+    token: &'static str,
+}
+
+static DOORS: [Door; 3] = [
+    Door {
+        server: "nomad",
+        address: "NOMAD_ADDR",
+        token: "NOMAD_TOKEN",
+    },
+    Door {
+        server: "consul",
+        address: "CONSUL_HTTP_ADDR",
+        token: "CONSUL_HTTP_TOKEN",
+    },
+    Door {
+        server: "vault",
+        address: "VAULT_ADDR",
+        token: "VAULT_TOKEN",
+    },
+];
 
 /// What a run came to that was cut.
 struct Ended {
@@ -52,76 +77,125 @@ pub struct Outcome {
     pub succeeded: usize,
 }
 
-/// What is in Nomad of an application: the version of each job and its `A`, by namespace and ID without the
-/// application's name.
-type World = BTreeMap<(String, String), (u64, String)>;
-
 impl<'s> Trial<'s> {
-    /// Makes what the applications share.
-    pub fn new(servers: &'s Servers, scenario: &'s Scenario) -> Self {
-        let prefix = scenario.name.to_owned();
-        let shared = Workspace::bare(&SHARED.replace("PREFIX", &prefix));
+    /// Makes what all share.
+    pub fn new(scenario: &'s Scenario) -> Self {
+        let servers = match scenario.guarded {
+            true => guarded(),
+            false => servers(),
+        };
         let mut trial = Self {
             servers,
             scenario,
-            prefix,
-            shared,
+            tokens: servers.tokens(Role::Everything, scenario.name),
+            shared: None,
         };
-        trial.provider(&trial.shared, "30s");
-        Self::reach(
-            &mut trial.shared,
-            &servers.nomad.address,
-            &servers.consul.address,
-        );
-        trial.shared.apply();
+        if !scenario.shared.is_empty() {
+            let shared = trial.straight(&scenario.shared.replace("PREFIX", scenario.name));
+            shared.apply();
+            trial.shared = Some(shared);
+        }
         trial
     }
 
+    /// The names of all that is made here begin so, and so do the keys of the records.
+    fn prefix(&self) -> &str {
+        self.scenario.name
+    }
+
     fn provider(&self, work: &Workspace, timeout: &str) {
-        let prefix = &self.prefix;
+        let prefix = self.prefix();
+        let vault = match self.servers.has_vault() {
+            true => format!("  vault {{\n    timeout = \"{timeout}\"\n  }}\n"),
+            false => String::new(),
+        };
         work.write(
             "provider.tf",
             &format!(
                 "provider \"oam\" {{\n  nomad {{\n    timeout = \"{timeout}\"\n  }}\n  consul {{\n    \
-                 timeout = \"{timeout}\"\n    key_prefix = \"{prefix}\"\n  }}\n}}\n"
+                 timeout = \"{timeout}\"\n    key_prefix = \"{prefix}\"\n  }}\n{vault}}}\n"
             ),
         );
     }
 
-    fn reach(work: &mut Workspace, nomad: &str, consul: &str) {
-        work.set("NOMAD_ADDR", nomad);
-        work.set("CONSUL_HTTP_ADDR", consul);
+    /// The servers that there are, each with its own address.
+    fn doors(&self) -> Vec<(&'static Door, &str)> {
+        let Servers { nomad, consul, .. } = self.servers;
+        let vault = self.servers.has_vault().then(|| self.servers.vault());
+        let addresses = [
+            Some(&nomad.address),
+            Some(&consul.address),
+            vault.map(|it| &it.address),
+        ];
+        let doors = DOORS.iter().zip(addresses);
+        doors
+            .filter_map(|(door, address)| Some((door, address?.as_str())))
+            .collect()
     }
 
-    /// A workspace for one application, with this state.
-    fn alone(&self, name: &str, step: Step, state: Option<&Value>) -> Workspace {
+    /// Has a workspace reach the servers at these addresses.
+    fn reach<'a>(
+        &self,
+        work: &mut Workspace,
+        doors: impl IntoIterator<Item = (&'static Door, &'a str)>,
+    ) {
+        let Tokens {
+            nomad,
+            consul,
+            vault,
+        } = &self.tokens;
+        for (door, address) in doors {
+            work.set(door.address, address);
+            let token = match door.server {
+                "nomad" => nomad,
+                "consul" => consul,
+                _ => vault,
+            };
+            if let Some(token) = token {
+                work.set(door.token, token);
+            }
+        }
+    }
+
+    /// A workspace that reaches the servers themselves.
+    fn straight(&self, text: &str) -> Workspace {
+        let mut work = Workspace::bare(text);
+        self.provider(&work, "30s");
+        self.reach(&mut work, self.doors());
+        work
+    }
+
+    /// The text and the state of one name by itself.
+    fn alone(&self, work: &Workspace, name: &str, step: Step, state: Option<&Value>) {
         let text = match step {
             Step::Apply(text) => text,
             Step::Destroy => self.scenario.before.unwrap_or_default(),
         };
-        let work = Workspace::bare(&text.replace("EACH", "").replace("NAME", name));
+        let text = text.replace("EACH", "").replace("INDEX", "");
+        work.change(&text.replace("NAME", name));
         if let Some(state) = state {
             work.write("terraform.tfstate", &state.to_string());
         }
-        work
     }
 
-    /// A workspace for many applications, with these states.
+    /// A workspace for many names, with these states.
     fn together(&self, text: &str, states: &BTreeMap<String, Option<Value>>) -> Workspace {
         let names: Vec<_> = states.keys().collect();
         let each = format!("for_each = toset({})", json!(names));
-        let text = text.replace("EACH", &each).replace("NAME", "${each.key}");
-        let mut work = Workspace::bare(&text);
-        self.provider(&work, "30s");
-        let (nomad, consul) = (&self.servers.nomad.address, &self.servers.consul.address);
-        Self::reach(&mut work, nomad, consul);
+        let text = text.replace("EACH", &each).replace("INDEX", "[each.key]");
+        let work = self.straight(&text.replace("NAME", "${each.key}"));
         if let Some(state) = merged(states) {
             work.write("terraform.tfstate", &state.to_string());
         }
         work
     }
 
-    /// What is applied before, for these applications: the state of each.
+    /// What there is now.
+    fn inventory(&self) -> Inventory {
+        Inventory::of(self.servers, self.prefix())
+    }
+
+    /// What is applied before, for these names: the state of each.
     fn before(&self, names: &[String]) -> BTreeMap<String, Option<Value>> {
         let mut states: BTreeMap<_, _> = names.iter().map(|name| (name.clone(), None)).collect();
         if let Some(text) = self.scenario.before {
@@ -138,22 +212,19 @@ impl<'s> Trial<'s> {
 
     /// Runs the scenario as it is, and gives its calls.
     pub fn calls(&self) -> Vec<Call> {
-        let name = format!("{}-ref", self.scenario.name);
+        let name = format!("{}ref", self.prefix());
         let before = self.before(std::slice::from_ref(&name)).remove(&name);
         let all = std::sync::Arc::new(Mutex::new(BTreeSet::new()));
-        let record = |server: &'static str, proxy: &Proxy| {
-            let (all, mut counter) = (all.clone(), Counter::new(server, &name));
+        let proxies = self.proxies();
+        for (door, proxy) in &proxies {
+            let (all, mut counter) = (all.clone(), Counter::new(door.server, &name));
             proxy.rule(move |seen| {
                 all.lock().unwrap().extend(counter.call(seen));
                 crate::support::Action::Forward
             });
-        };
-        let (nomad, consul) = self.proxies();
-        record("nomad", &nomad);
-        record("consul", &consul);
-        let mut work = self.alone(&name, self.scenario.run, before.flatten().as_ref());
-        self.provider(&work, "30s");
-        Self::reach(&mut work, &nomad.address, &consul.address);
+        }
+        let work = self.through(&proxies, "30s");
+        self.alone(&work, &name, self.scenario.run, before.flatten().as_ref());
         work.run(arguments(self.scenario.run)).succeeded();
         // What it comes to is what all the others have to come to.
         let states = [(name.clone(), state(&work))].into();
@@ -163,11 +234,23 @@ impl<'s> Trial<'s> {
         all.iter().cloned().collect()
     }
 
-    fn proxies(&self) -> (Proxy, Proxy) {
-        (
-            Proxy::start(&self.servers.nomad.address),
-            Proxy::start(&self.servers.consul.address),
-        )
+    fn proxies(&self) -> Vec<(&'static Door, Proxy)> {
+        let doors = self.doors().into_iter();
+        doors
+            .map(|(door, address)| (door, Proxy::start(address)))
+            .collect()
+    }
+
+    /// A workspace that reaches the servers through these.
+    fn through(&self, proxies: &[(&'static Door, Proxy)], timeout: &str) -> Workspace {
+        let mut work = Workspace::bare("");
+        self.provider(&work, timeout);
+        let doors = proxies.iter();
+        self.reach(
+            &mut work,
+            doors.map(|(door, proxy)| (*door, proxy.address.as_str())),
+        );
+        work
     }
 
     /// Makes the cuts, and looks at what they come to. `judge` looks at each run that was cut and not killed.
@@ -180,7 +263,7 @@ impl<'s> Trial<'s> {
         let reference = self.reference();
         let mut outcome = Outcome::default();
         for (number, cuts) in cuts.chunks(BATCH).enumerate() {
-            let name = |at: usize| format!("{}-{number}x{at:02}", self.scenario.name);
+            let name = |at: usize| format!("{}{number}x{at:02}", self.prefix());
             let names: Vec<_> = (0..cuts.len()).map(name).collect();
             let before = self.before(&names);
             let ended = Mutex::new(BTreeMap::new());
@@ -217,19 +300,26 @@ impl<'s> Trial<'s> {
                 labels.push((names[at].clone(), cut.to_string()));
                 states.insert(names[at].clone(), ended.state);
             }
+            // Whatever was begun, a record tells of it.
+            let now = self.inventory();
+            for (name, label) in &labels {
+                let lost = now.orphans(name, false).into_iter();
+                outcome
+                    .wrong
+                    .extend(lost.map(|it| format!("{label}: {it}")));
+            }
             let wrong = self.comes_out_even(&states, &labels, Some(&reference));
             outcome.wrong.extend(wrong);
         }
         outcome
     }
 
-    /// What an application is to come to, that is applied and never cut; asked for once the trial's calls are
-    /// known.
+    /// What there is to be of a name that is never cut; asked for once the trial's calls are known.
     fn reference(&self) -> World {
         let Step::Apply(text) = self.scenario.then else {
             return World::new();
         };
-        let name = format!("{}-model", self.scenario.name);
+        let name = format!("{}model", self.prefix());
         let mut state = self
             .before(std::slice::from_ref(&name))
             .remove(&name)
@@ -239,15 +329,13 @@ impl<'s> Trial<'s> {
                 // Nothing is there before it is destroyed, and it comes to the same when it is kept.
                 continue;
             }
-            let mut work = self.alone(&name, step, state.as_ref());
-            self.provider(&work, "30s");
-            let (nomad, consul) = (&self.servers.nomad.address, &self.servers.consul.address);
-            Self::reach(&mut work, nomad, consul);
+            let work = self.straight("");
+            self.alone(&work, &name, step, state.as_ref());
             work.run(arguments(step)).succeeded();
             state = self::state(&work);
         }
-        let world = self.world(&name);
-        assert!(!world.is_empty(), "the model has jobs");
+        let world = self.inventory().world(&name);
+        assert!(!world.is_empty(), "there is something of the model");
         let work = self.together(text, &[(name, state)].into());
         work.destroy();
         world
@@ -255,11 +343,11 @@ impl<'s> Trial<'s> {
 
     /// One run, cut.
     fn cut(&self, cut: &Cut, name: &str, before: Option<&Value>, timeout: &str) -> Ended {
-        let (nomad, consul) = self.proxies();
+        let proxies = self.proxies();
         let gate = Gate::new();
         let reached = std::sync::Arc::new(AtomicBool::new(false));
-        for (server, proxy) in [("nomad", &nomad), ("consul", &consul)] {
-            let mut counter = Counter::new(server, name);
+        for (door, proxy) in &proxies {
+            let mut counter = Counter::new(door.server, name);
             let (gate, reached, cut) = (gate.clone(), reached.clone(), cut.clone());
             proxy.rule(move |seen| {
                 if counter.call(seen).as_ref() != Some(&cut.call) {
@@ -269,9 +357,8 @@ impl<'s> Trial<'s> {
                 cut.deed.action(&gate)
             });
         }
-        let mut work = self.alone(name, self.scenario.run, before);
-        self.provider(&work, timeout);
-        Self::reach(&mut work, &nomad.address, &consul.address);
+        let work = self.through(&proxies, timeout);
+        self.alone(&work, name, self.scenario.run, before);
         let running = work.start(arguments(self.scenario.run));
         let run = match cut.deed.kills() {
             true => kill_at(&gate, running),
@@ -338,27 +425,16 @@ impl<'s> Trial<'s> {
                 }
             }
             if let Some(reference) = reference {
+                let now = self.inventory();
                 for name in states.keys() {
-                    let mut world = self.world(name);
-                    if !self.scenario.same_versions {
-                        for (place, (version, _)) in &mut world {
-                            *version = reference.get(place).map_or(*version, |it| it.0);
-                        }
-                    }
-                    if world != *reference {
-                        wrong.push(format!(
-                            "{}: the jobs are {world:?}, and not {reference:?}",
-                            label(name)
-                        ));
-                    }
-                    let said = self.record(name);
+                    let same = self.scenario.same_versions;
+                    let mut said = differences(&now.world(name), reference, same);
+                    said.extend(now.orphans(name, true));
                     wrong.extend(said.into_iter().map(|it| format!("{}: {it}", label(name))));
                 }
             }
             work = Some(all);
         }
-        // Nothing is there of which no record tells, and no record of nothing.
-        wrong.extend(self.orphans());
         let work =
             work.unwrap_or_else(|| self.together(self.scenario.before.unwrap_or_default(), states));
         let run = work.run(&["destroy", "-json", "-auto-approve", "-parallelism=32"]);
@@ -368,100 +444,23 @@ impl<'s> Trial<'s> {
                 error.summary, error.detail
             ));
         }
+        let now = self.inventory();
         for name in states.keys() {
-            let jobs = self.world(name);
-            if !jobs.is_empty() {
-                wrong.push(format!("{}: left in Nomad: {jobs:?}", label(name)));
-            }
-            for folder in ["applications", "revisions"] {
-                let keys = self
-                    .servers
-                    .consul
-                    .keys(&format!("{}/{folder}/default/{name}", self.prefix));
-                if !keys.is_empty() {
-                    wrong.push(format!("{}: left in Consul: {keys:?}", label(name)));
-                }
-            }
+            let left = now.left(name).into_iter();
+            wrong.extend(left.map(|place| format!("{}: left: the {place}", label(name))));
         }
         wrong
-    }
-
-    /// The jobs of an application, whatever their state.
-    fn world(&self, name: &str) -> World {
-        let nomad = &self.servers.nomad;
-        let stubs = nomad.get(&format!("/v1/jobs?namespace=*&prefix={name}-"));
-        let jobs = stubs.as_array().unwrap().iter().map(|stub| {
-            let (id, namespace) = (text(&stub["ID"]), text(&stub["Namespace"]));
-            let job = nomad.job(&namespace, &id).unwrap_or_default();
-            let greeting = text(&job["TaskGroups"][0]["Tasks"][0]["Env"]["A"]);
-            let stopped = if job["Stop"] == true { " stopped" } else { "" };
-            let place = (namespace, id[name.len()..].to_owned());
-            (
-                place,
-                (job["Version"].as_u64().unwrap_or(99), greeting + stopped),
-            )
-        });
-        jobs.collect()
-    }
-
-    /// What is wrong with the record of an application that is as it should be.
-    fn record(&self, name: &str) -> Vec<String> {
-        let consul = &self.servers.consul;
-        let place = format!("applications/default/{name}");
-        let Some(found) = consul.find(&format!("/v1/kv/{}/{place}", self.prefix)) else {
-            return vec!["the record is lost".to_owned()];
-        };
-        let mut wrong = Vec::new();
-        if found[0].get("Session").is_some() {
-            wrong.push("the record is locked".to_owned());
-        }
-        let record = consul
-            .record(&self.prefix, "default", name)
-            .unwrap_or_default();
-        if record["phase"] != "settled" || record.get("operation").is_some() {
-            wrong.push(format!("the record is not settled: {record}"));
-        }
-        let revision = record["revision"].as_u64().unwrap_or_default();
-        let kept = format!("{}/revisions/default/{name}/{revision:010}", self.prefix);
-        if consul.key(&kept).is_none() {
-            wrong.push(format!("revision {revision} is not kept"));
-        }
-        wrong
-    }
-
-    /// Jobs of an application of this scenario of which no record tells.
-    fn orphans(&self) -> Vec<String> {
-        let nomad = &self.servers.nomad;
-        let prefix = self.scenario.name;
-        let stubs = nomad.get(&format!("/v1/jobs?namespace=*&meta=true&prefix={prefix}-"));
-        let orphan = |stub: &Value| {
-            let owner = text(&stub["Meta"]["oam.application"]);
-            let record = format!("{}/applications/{owner}", self.prefix);
-            let told = self.servers.consul.key(&record);
-            let id = text(&stub["ID"]);
-            let known =
-                told.is_some_and(|(record, _)| record.contains(&format!("\"id\":\"{id}\"")));
-            (!known).then(|| format!("the job {id} of {owner} is in no record"))
-        };
-        stubs
-            .as_array()
-            .unwrap()
-            .iter()
-            .filter_map(orphan)
-            .collect()
     }
 }
 
 impl Drop for Trial<'_> {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
-            self.shared.destroy();
+        if !std::thread::panicking()
+            && let Some(shared) = &self.shared
+        {
+            shared.destroy();
         }
     }
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
 }
 
 fn arguments(step: Step) -> &'static [&'static str] {
@@ -499,7 +498,7 @@ fn state(work: &Workspace) -> Option<Value> {
     serde_json::from_str(&text).ok()
 }
 
-/// One application's part of a state, as one that is alone has it.
+/// One name's part of a state, as one that is alone has it.
 fn only(all: &Value, name: &str) -> Value {
     let mut state = all.clone();
     for resource in state["resources"].as_array_mut().unwrap() {

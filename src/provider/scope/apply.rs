@@ -108,9 +108,17 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Whether the record so far says that the object was made here.
+    /// Whether the record so far says that the object was made here: this one, and not one that the scope
+    /// is leaving.
     fn owned(&self) -> bool {
-        self.before.as_ref().is_some_and(|before| before.owns)
+        let Some(object) = self.kind.object() else {
+            return false;
+        };
+        let wanted = config::properties(self.kind, self.planned);
+        let named = object.property();
+        self.before
+            .as_ref()
+            .is_some_and(|before| before.owns && before.properties[named] == wanted[named])
     }
 
     /// The record. While the scope is applied it says what was made before: who has made what is new
@@ -124,6 +132,10 @@ impl<'a> Work<'a> {
             phase: Phase::Applying,
             properties: config::properties(self.kind, self.planned),
             owns,
+            making: match &self.aim {
+                Aim::Own(wanted) => Some(wanted.name.clone()),
+                Aim::Refer(_) | Aim::Nothing => None,
+            },
             operation: None,
         }
     }
@@ -166,6 +178,15 @@ impl<'a> Work<'a> {
         let Some(objects) = Objects::of(self.kind, clients, &self.key) else {
             return Ok(Vec::new());
         };
+        let turn = clients.store.await_turn(held);
+        match cx.cancel.run_until_cancelled(turn).await {
+            Some(Ok(())) => {}
+            Some(Err(error)) => return Err(Refused::early(failure::store(&error))),
+            None => return Err(Refused::early(failure::cancelled())),
+        }
+        if held.is_lost() {
+            return Err(Refused::early(failure::lost(&self.key)));
+        }
         let leaving = self.prior.get("leaving").as_list().unwrap_or_default();
         let leaving: Vec<_> = leaving.iter().filter_map(Value::as_str).collect();
         let leaving: Vec<_> = leaving.into_iter().map(str::to_owned).collect();

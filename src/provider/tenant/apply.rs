@@ -84,7 +84,8 @@ impl<'a> Work<'a> {
         let expect = expect.ok_or_else(failure::not_refreshed)?;
         let stored = clients.store.read_tenant(&key).await;
         let stored = stored.map_err(|error| failure::store(&error))?;
-        overtaken(&key, expect, stored.as_ref()).map_err(|error| failure::store(&error))?;
+        overtaken(&key, expect, stored.as_ref(), planned)
+            .map_err(|error| failure::store(&error))?;
         let (display, active) = (config::display_name(planned), config::is_active(planned));
         let objects = Objects::of(clients, key.name(), &display, active).await?;
         let names = &objects.aim.names;
@@ -308,18 +309,22 @@ impl<'a> Work<'a> {
 }
 
 /// What the store would refuse is refused before the other servers are looked at, so that users are told
-/// the reason behind.
+/// the reason behind. One that is there and the same may be one that Terraform does not know of yet: that is
+/// the store's to say.
 fn overtaken(
     key: &TenantKey,
     expect: Expect,
     stored: Option<&Stored<TenantRecord>>,
+    planned: &Value,
 ) -> Result<(), StoreError> {
     let changed = |revision| StoreError::Changed {
         key: key.clone().into(),
         revision,
     };
     match (expect, stored) {
-        (Expect::Absent, Some(stored)) if stored.record.phase == Phase::Settled => {
+        (Expect::Absent, Some(stored))
+            if stored.record.phase == Phase::Settled && !says(&stored.record, planned) =>
+        {
             Err(StoreError::Exists {
                 key: key.clone().into(),
                 phase: Phase::Settled,
@@ -331,6 +336,18 @@ fn overtaken(
         }
         _ => Ok(()),
     }
+}
+
+/// Whether a record says what is planned.
+fn says(record: &TenantRecord, planned: &Value) -> bool {
+    let wanted = TenantRecord {
+        display_name: config::display_name(planned),
+        domain: config::domain(planned),
+        quotas: config::quotas(planned),
+        active: config::is_active(planned),
+        ..record.clone()
+    };
+    *record == wanted
 }
 
 /// A UUID, version 4 (RFC 9562). It tells tenants apart, and nobody has to be unable to guess it.

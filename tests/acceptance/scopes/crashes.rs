@@ -288,3 +288,36 @@ fn a_creation_whose_outcome_is_not_recorded_converges() {
     work.write("provider.tf", &block);
     converges(&work, prefix, name, "one");
 }
+
+#[test]
+fn what_somebody_else_made_under_the_new_name_is_not_taken_over() {
+    let (prefix, name) = ("sx-taken", "sx-taken");
+    let (old, new) = ("sx-taken-old", "sx-taken-new");
+    let with = |namespace: &str| {
+        let fields = format!("namespace = \"{namespace}\"\n  create = true");
+        scope("namespace", name, &fields)
+    };
+    let mut work = workspace(prefix, &with(old));
+    work.apply();
+    work.change(&with(new));
+    // The intent names the new one, which the scope has not made yet.
+    cut(&mut work, prefix, &WRITES[1], APPLY, kill);
+    servers().nomad.namespace(new);
+    let told = text(&work.try_apply().failed());
+    assert!(told.contains("already exists"), "{told}");
+    assert_eq!(
+        namespace(new).unwrap()["Meta"],
+        serde_json::Value::Null,
+        "somebody else's"
+    );
+    servers().nomad.delete(&format!("/v1/namespace/{new}"));
+    work.apply();
+    work.plan().assert_empty();
+    assert_eq!(namespace(old), None);
+    work.destroy();
+    assert_eq!(namespace(new), None);
+    assert_eq!(
+        servers().consul.keys(&format!("{prefix}/")),
+        Vec::<String>::new()
+    );
+}

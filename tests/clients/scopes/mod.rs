@@ -34,6 +34,7 @@ pub fn properties(revision: u64, text: &str) -> ScopeRecord {
         phase: Phase::Applying,
         properties: json!({ "text": text }),
         owns: true,
+        making: None,
         operation: None,
     }
 }

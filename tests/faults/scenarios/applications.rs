@@ -1,31 +1,9 @@
-//! The operations that are cut: what is there before, and what Terraform is asked to do.
-//!
-//! A configuration is a template: `NAME` is the name of the run's own, and `EACH` is where `for_each`
-//! comes when many runs are looked after by one Terraform.
+//! Applications: jobs that are registered, deployed, moved and purged.
 
-/// One operation.
-pub struct Scenario {
-    /// Short: it begins the names of everything in it.
-    pub name: &'static str,
-    /// What is applied before, if anything.
-    pub before: Option<&'static str>,
-    /// What the run that is cut does.
-    pub run: Step,
-    /// What is asked for afterwards, to come out even.
-    pub then: Step,
-    /// Whether each job has to come to the same version as without a cut: nothing is registered twice.
-    pub same_versions: bool,
-}
-
-/// What Terraform is asked to do.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Step {
-    Apply(&'static str),
-    Destroy,
-}
+use super::{Scenario, Step};
 
 /// What all applications share: the scopes that they are in.
-pub const SHARED: &str = r#"
+const SHARED: &str = r#"
 resource "oam_network_scope" "one" {
   name         = "one"
   network_mode = "host"
@@ -48,7 +26,7 @@ resource "oam_namespace_scope" "right" {
 "#;
 
 /// Four jobs: one that is deployed, and three that are only registered.
-pub const FIRST: &str = r#"
+const FIRST: &str = r#"
 resource "oam_application" "it" {
   EACH
   name   = "NAME"
@@ -87,7 +65,7 @@ resource "oam_application" "it" {
 
 /// One changed as it is, one the same but for its scope, one of another type, one gone, one new; all in
 /// another network scope.
-pub const SECOND: &str = r#"
+const SECOND: &str = r#"
 resource "oam_application" "it" {
   EACH
   name   = "NAME"
@@ -176,6 +154,8 @@ resource "oam_application" "it" {
 
 pub const CREATE: Scenario = Scenario {
     name: "cx-create",
+    guarded: false,
+    shared: SHARED,
     before: None,
     run: Step::Apply(FIRST),
     then: Step::Apply(FIRST),
@@ -187,16 +167,15 @@ pub const UPDATE: Scenario = Scenario {
     before: Some(FIRST),
     run: Step::Apply(SECOND),
     then: Step::Apply(SECOND),
-    same_versions: true,
+    ..CREATE
 };
 
 /// A creation that is asked for again as something else, with components of other types.
 pub const OTHER: Scenario = Scenario {
     name: "cx-other",
-    before: None,
-    run: Step::Apply(FIRST),
     then: Step::Apply(SECOND),
     same_versions: false,
+    ..CREATE
 };
 
 /// The jobs go to another namespace.
@@ -205,7 +184,7 @@ pub const MOVE: Scenario = Scenario {
     before: Some(LEFT),
     run: Step::Apply(RIGHT),
     then: Step::Apply(RIGHT),
-    same_versions: true,
+    ..CREATE
 };
 
 pub const DESTROY: Scenario = Scenario {
@@ -213,7 +192,7 @@ pub const DESTROY: Scenario = Scenario {
     before: Some(FIRST),
     run: Step::Destroy,
     then: Step::Destroy,
-    same_versions: true,
+    ..CREATE
 };
 
 /// The user thinks better of it.
@@ -223,6 +202,7 @@ pub const KEEP: Scenario = Scenario {
     run: Step::Destroy,
     then: Step::Apply(FIRST),
     same_versions: false,
+    ..CREATE
 };
 
 /// An update that is given up half way for what was there before.
@@ -232,6 +212,7 @@ pub const BACK: Scenario = Scenario {
     run: Step::Apply(SECOND),
     then: Step::Apply(FIRST),
     same_versions: false,
+    ..CREATE
 };
 
 pub const CREATE_ODDLY: Scenario = Scenario {
