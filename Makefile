@@ -57,9 +57,9 @@ test-terraform-next: servers
 	@tools/servers terraform-next
 	OAM_TEST_CLI=terraform-next RUST_TEST_THREADS=$${RUST_TEST_THREADS:-6} $(CARGO) test --no-fail-fast --test acceptance -- newer:: imports:: moves:: adoption:: guarantees::
 
-# `make test` does the same with few of them.
+# `make test` does the same with few of them. Optimised, since a case takes six times as long otherwise.
 fuzz:
-	OAM_FUZZ_CASES=$${OAM_FUZZ_CASES:-1000000} $(CARGO) test --test fuzz -- --nocapture
+	OAM_FUZZ_CASES=$${OAM_FUZZ_CASES:-1000000} $(CARGO) test --profile fuzz --test fuzz -- --nocapture
 
 docs:
 	UPDATE_DOCS=1 UPDATE_GOLDEN=1 $(CARGO) test --test docs --test golden

@@ -15,26 +15,30 @@ pub enum Key {
     Scope(ScopeKey),
     /// A tenant's.
     Tenant(TenantKey),
+    /// That of a revision of an application, which is only ever read.
+    Revision(ApplicationKey, u64),
 }
 
 impl Key {
-    /// `application`, `scope` or `tenant`.
+    /// `application`, `scope`, `tenant` or `revision`.
     pub fn noun(&self) -> &'static str {
         match self {
             Key::Application(_) => "application",
             Key::Scope(_) => "scope",
             Key::Tenant(_) => "tenant",
+            Key::Revision(..) => "revision",
         }
     }
 }
 
-/// The ID.
+/// The ID; of a revision, which one of what.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Key::Application(key) => key.fmt(f),
             Key::Scope(key) => key.fmt(f),
             Key::Tenant(key) => key.fmt(f),
+            Key::Revision(key, revision) => write!(f, "revision {revision} of {key}"),
         }
     }
 }
@@ -330,15 +334,16 @@ impl StoreError {
                 "Its record says that it is {phase}. Nothing was changed. If it shall be managed here, import it: terraform import ADDRESS {key}. If not, choose another name{}. If this was to replace it, take `create_before_destroy` out of its `lifecycle`: it cannot be there twice.",
                 match key {
                     Key::Application(_) => " or tenant",
-                    Key::Scope(_) | Key::Tenant(_) => "",
+                    Key::Scope(_) | Key::Tenant(_) | Key::Revision(..) => "",
                 }
             ),
             StoreError::Corrupt { key, path, reason } => format!(
-                "The Consul key {path}: {reason}. Nothing was changed. Restore the key from a backup (consul snapshot), or, if {} shall be adopted by a new record, delete the key (consul kv delete {path}) and apply again.",
+                "The Consul key {path}: {reason}. Nothing was changed. Restore the key from a backup (consul snapshot), or, if {}, delete the key (consul kv delete {path}) and apply again.",
                 match key {
-                    Key::Application(_) => "the application's jobs",
-                    Key::Scope(_) => "what the scope stands for in Nomad",
-                    Key::Tenant(_) => "what was made for the tenant",
+                    Key::Application(_) => "the application's jobs shall be adopted by a new record",
+                    Key::Scope(_) => "what the scope stands for in Nomad shall be adopted by a new record",
+                    Key::Tenant(_) => "what was made for the tenant shall be adopted by a new record",
+                    Key::Revision(..) => "nobody needs to go back to it",
                 }
             ),
             StoreError::Newer { path, format, .. } => format!(
@@ -352,13 +357,13 @@ impl StoreError {
                     Key::Application(_) =>
                         "Split the application, or move long texts out of its environment variables.",
                     Key::Scope(_) => "Shorten the scope's properties.",
-                    Key::Tenant(_) => "This is a defect of the provider.",
+                    Key::Tenant(_) | Key::Revision(..) => "This is a defect of the provider.",
                 }
             ),
             StoreError::Lost { key } => format!(
                 "The connection to Consul was lost for longer than the lock lives, and another operation began. The record was not overwritten, but {}. Run the plan again, and apply what it shows.",
                 match key {
-                    Key::Application(_) => "jobs may have been registered by both",
+                    Key::Application(_) | Key::Revision(..) => "jobs may have been registered by both",
                     Key::Scope(_) => "both may have been at what the scope stands for in Nomad",
                     Key::Tenant(_) => "both may have been at what is made for the tenant",
                 }

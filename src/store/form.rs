@@ -143,19 +143,37 @@ pub(super) fn encode<R: Recorded>(record: &R) -> Vec<u8> {
     serde_json::to_vec(record).unwrap_or_default()
 }
 
-/// Reads a value. The format is looked at first, so that a newer record is not called corrupt.
+/// How much of what is wrong with a value is said: it may have all of the value in it.
+const REASON: usize = 200;
+
+/// Reads a record.
 pub(super) fn decode<R: Recorded>(key: &R::Key, path: &str, value: &[u8]) -> Result<R, StoreError> {
-    let corrupt = |reason: String| StoreError::Corrupt {
-        key: key.clone().into(),
-        path: path.to_owned(),
-        reason,
+    decode_as(|| key.clone().into(), path, value)
+}
+
+/// Reads a value of this form. The format is looked at first, so that a newer one is not called corrupt.
+pub(super) fn decode_as<T: DeserializeOwned>(
+    key: impl Fn() -> Key,
+    path: &str,
+    value: &[u8],
+) -> Result<T, StoreError> {
+    let corrupt = |mut reason: String| {
+        if let Some((end, _)) = reason.char_indices().nth(REASON) {
+            reason.truncate(end);
+            reason.push_str(" ...");
+        }
+        StoreError::Corrupt {
+            key: key(),
+            path: path.to_owned(),
+            reason,
+        }
     };
     let json: Value = serde_json::from_slice(value)
         .map_err(|error| corrupt(format!("it is no JSON: {error}")))?;
     match json.get("format").and_then(Value::as_u64) {
         None | Some(0) => Err(corrupt("it has no `format` number".to_owned())),
         Some(format) if format > u64::from(FORMAT) => Err(StoreError::Newer {
-            key: key.clone().into(),
+            key: key(),
             path: path.to_owned(),
             format,
         }),

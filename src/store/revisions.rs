@@ -9,9 +9,9 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use super::form::Recorded;
+use super::form::{Recorded, decode_as};
 use super::{ApplicationKey, FORMAT, Held, Key, Phase, Record, Store, StoreError, Version};
-use crate::consul::Op;
+use crate::consul::{Entry, Op};
 
 /// How many revisions are kept, unless the configuration says otherwise.
 pub const KEPT: u64 = 10;
@@ -78,20 +78,27 @@ impl Store {
         self.write_beside(&held, &record, &beside).await
     }
 
-    /// The revisions that are kept, oldest first. One that cannot be read is left out: it can no longer be
-    /// gone back to.
+    /// The revisions that are kept, oldest first. One that cannot be read is an error in its place: it can
+    /// no longer be gone back to.
     ///
     /// # Errors
     /// [`StoreError::Consul`].
-    pub async fn revisions(&self, key: &ApplicationKey) -> Result<Vec<Revision>, StoreError> {
-        let entries = self.inner.consul.list(&self.revisions_of(key)).await?;
-        let read = |value: &[u8]| serde_json::from_slice::<Revision>(value).ok();
+    pub async fn revisions(
+        &self,
+        key: &ApplicationKey,
+    ) -> Result<Vec<Result<Revision, StoreError>>, StoreError> {
+        let folder = self.revisions_of(key);
+        let entries = self.inner.consul.list(&folder).await?;
+        // Keys that are no number (a folder's own key, something deeper) are not ours.
         let mut all: Vec<_> = entries
             .iter()
-            .filter_map(|entry| read(&entry.value))
+            .filter_map(|entry| {
+                Some((entry.key.strip_prefix(&folder)?.parse::<u64>().ok()?, entry))
+            })
+            .map(|(number, entry)| (number, read(key, number, entry)))
             .collect();
-        all.sort_by_key(|revision| revision.revision);
-        Ok(all)
+        all.sort_by_key(|(number, _)| *number);
+        Ok(all.into_iter().map(|(_, revision)| revision).collect())
     }
 
     /// A revision, or `None` where it is not kept.
@@ -104,27 +111,8 @@ impl Store {
         revision: u64,
     ) -> Result<Option<Revision>, StoreError> {
         let path = self.revision_path(key, revision);
-        let Some(entry) = self.inner.consul.get(&path).await? else {
-            return Ok(None);
-        };
-        let owner = || Key::from(key.clone());
-        let corrupt = |reason: String| StoreError::Corrupt {
-            key: owner(),
-            path: path.clone(),
-            reason,
-        };
-        let json: Value = serde_json::from_slice(&entry.value)
-            .map_err(|error| corrupt(format!("it is no JSON: {error}")))?;
-        match json.get("format").and_then(Value::as_u64) {
-            Some(format) if format > u64::from(FORMAT) => Err(StoreError::Newer {
-                key: owner(),
-                path: path.clone(),
-                format,
-            }),
-            _ => serde_json::from_value(json)
-                .map(Some)
-                .map_err(|error| corrupt(error.to_string())),
-        }
+        let entry = self.inner.consul.get(&path).await?;
+        entry.map(|entry| read(key, revision, &entry)).transpose()
     }
 
     /// Where the revisions of an application are, with a slash at the end.
@@ -137,4 +125,13 @@ impl Store {
     fn revision_path(&self, key: &ApplicationKey, revision: u64) -> String {
         format!("{}{revision:010}", self.revisions_of(key))
     }
+}
+
+/// Reads the revision of this number in an entry.
+fn read(key: &ApplicationKey, revision: u64, entry: &Entry) -> Result<Revision, StoreError> {
+    decode_as(
+        || Key::Revision(key.clone(), revision),
+        &entry.key,
+        &entry.value,
+    )
 }

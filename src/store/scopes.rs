@@ -260,6 +260,18 @@ impl Store {
     /// # Errors
     /// [`StoreError::UseUnknown`] where a record does not tell, [`StoreError::Consul`].
     pub async fn users(&self, scope: &ScopeKey) -> Result<Vec<ApplicationKey>, StoreError> {
+        self.users_told(scope).await?.into_iter().collect()
+    }
+
+    /// As [`Store::users`], but an application whose record does not tell is a
+    /// [`StoreError::UseUnknown`] among the others.
+    ///
+    /// # Errors
+    /// [`StoreError::Consul`].
+    pub async fn users_told(
+        &self,
+        scope: &ScopeKey,
+    ) -> Result<Vec<Result<ApplicationKey, StoreError>>, StoreError> {
         let entries = self.inner.consul.list_latest(&self.applications()).await?;
         let mut users = Vec::new();
         for (application, record) in self.applications_in(&entries) {
@@ -268,15 +280,13 @@ impl Store {
                 Err(error) => Err(error.to_string()),
             };
             match scopes {
-                Ok(scopes) if scopes.contains(scope) => users.push(application),
+                Ok(scopes) if scopes.contains(scope) => users.push(Ok(application)),
                 Ok(_) => {}
-                Err(reason) => {
-                    return Err(StoreError::UseUnknown {
-                        scope: scope.clone(),
-                        application,
-                        reason,
-                    });
-                }
+                Err(reason) => users.push(Err(StoreError::UseUnknown {
+                    scope: scope.clone(),
+                    application,
+                    reason,
+                })),
             }
         }
         Ok(users)

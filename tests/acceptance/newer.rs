@@ -1,5 +1,7 @@
 //! What only newer versions of Terraform can do: `make test-terraform-next` runs it.
 
+use super::records::ruins;
+use super::support::terraform::provider_block;
 use super::support::{Workspace, eventually, servers};
 use super::{ADDRESS, application, at, worker, yearly};
 use serde_json::{Value, json};
@@ -109,6 +111,68 @@ fn a_query_lists_applications_and_writes_their_configurations() {
     work.plan().assert_empty();
     work.destroy();
     drop(made);
+}
+
+#[test]
+fn a_query_tells_of_a_record_that_cannot_be_read_and_lists_the_others() {
+    const PREFIX: &str = "spoilt-query";
+    let consul = &servers().consul;
+    let workspace = |configuration: &str| {
+        let work = Workspace::new(servers(), configuration);
+        work.write("provider.tf", &provider_block(servers(), PREFIX));
+        work
+    };
+    let work = workspace("");
+    if !work.is_terraform(14) {
+        return;
+    }
+    let made = ["ruin-a", "ruin-b", "ruin-c"].map(|name| {
+        let made = workspace(&application(name, &part(1)));
+        made.apply();
+        made
+    });
+    let spoilt = format!("{PREFIX}/applications/default/ruin-b");
+    let (good, _) = consul.key(&spoilt).unwrap();
+    // A document of nothing is no application, either; only who wants all of it gets to see that.
+    let mut hollow: Value = serde_json::from_str(&good).unwrap();
+    hollow["document"] = json!({ "spec": [] });
+    let all = ruins().into_iter().map(|(ruin, says)| (ruin, says, false));
+    let hollow = (hollow.to_string(), "Unreadable record", true);
+    for (ruin, says, whole) in all.chain([hollow]) {
+        consul.write_key(&spoilt, &ruin);
+        for include in [false, true] {
+            work.write(
+                "all.tfquery.hcl",
+                &format!("list \"oam_application\" \"all\" {{\n  provider = oam\n  include_resource = {include}\n}}\n"),
+            );
+            let run = work.run(&["query", "-json"]);
+            run.succeeded();
+            let found = messages(&run.output, "list_resource_found");
+            let names: Vec<_> = found
+                .iter()
+                .map(|it| at(it, "/list_resource_found/identity/name").clone())
+                .collect();
+            if whole && !include {
+                assert_eq!(names, ["ruin-a", "ruin-b", "ruin-c"]);
+                continue;
+            }
+            let shown: String = ruin.chars().take(40).collect();
+            assert_eq!(names, ["ruin-a", "ruin-c"], "{shown}");
+            let [told] = run.diagnostics.as_slice() else {
+                panic!("{shown}: {:#?}", run.diagnostics);
+            };
+            assert_eq!(told.severity, "warning");
+            assert!(told.summary.contains(says), "{shown}: {told:#?}");
+            assert!(told.detail.contains("default/ruin-b"), "{shown}: {told:#?}");
+            assert!(told.detail.len() < 1_000, "{shown}: {told:#?}");
+        }
+        assert_eq!(consul.key(&spoilt).unwrap().0, ruin);
+    }
+    consul.write_key(&spoilt, &good);
+    for made in made {
+        made.plan().assert_empty();
+        made.destroy();
+    }
 }
 
 /// When the task of a job's only allocation was last started.

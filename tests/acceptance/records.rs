@@ -4,7 +4,7 @@
 use super::support::terraform::{Diagnostic, provider_block};
 use super::support::{Workspace, servers};
 use super::{ADDRESS, application, yearly};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What may have happened to a record, and what is told of it.
 const DAMAGES: [(&str, &str); 3] = [
@@ -199,6 +199,167 @@ fn data_sources_tell_of_a_record_that_cannot_be_read() {
     work.change(&application("seen", &part(2)));
     work.plan().assert_empty();
     work.destroy();
+}
+
+/// What a record may have come to, with what is told of it, for what only reads: there are many.
+pub fn ruins() -> Vec<(String, &'static str)> {
+    let unreadable = [
+        String::new(),
+        "{\"format\": 1,".to_owned(),
+        "null".to_owned(),
+        "[1, 2]".to_owned(),
+        "\"text\"".to_owned(),
+        "{\"format\": \"1\"}".to_owned(),
+        "{\"format\": 1}".to_owned(),
+        // As large as Consul takes a value at all.
+        format!(
+            "{{\"format\": 1, \"revision\": \"{}\"}}",
+            "x".repeat(524_000)
+        ),
+        "[".repeat(524_000),
+    ];
+    let newer = [
+        "{\"format\": 2}".to_owned(),
+        format!(
+            "{{\"format\": 18446744073709551615, \"later\": \"{}\"}}",
+            "x".repeat(524_000)
+        ),
+    ];
+    let unreadable = unreadable.map(|text| (text, "cannot be read"));
+    let newer = newer.map(|text| (text, "newer provider"));
+    unreadable.into_iter().chain(newer).collect()
+}
+
+#[test]
+fn every_data_source_tells_of_a_record_that_cannot_be_read() {
+    const PREFIX: &str = "spoilt-reads";
+    let consul = &servers().consul;
+    let workspace = |configuration: &str| {
+        let work = Workspace::new(servers(), configuration);
+        work.write("provider.tf", &provider_block(servers(), PREFIX));
+        work
+    };
+    let scopes = "resource \"oam_network_scope\" \"it\" {\n  name = \"read\"\n}\n\
+         resource \"oam_namespace_scope\" \"it\" {\n  name = \"read\"\n  namespace = \"default\"\n}\n\
+         resource \"oam_node_pool_scope\" \"it\" {\n  name = \"read\"\n  pool_name = \"default\"\n}\n\
+         resource \"oam_tenant\" \"it\" {\n  name = \"spoilt-reads\"\n}\n";
+    let all = |image: u64| {
+        let body = format!("  scopes = [oam_network_scope.it.id]\n{}", part(image));
+        scopes.to_owned()
+            + &application("read", &body)
+            + &application("other", &part(1)).replace("\"it\"", "\"other\"")
+    };
+    let work = workspace(&all(1));
+    work.apply();
+    work.change(&all(2));
+    work.apply();
+
+    // What reads one thing fails, and says what is wrong with which key.
+    let source = |kind: &str, name: &str| {
+        format!("data \"oam_{kind}\" \"it\" {{\n  name = \"{name}\"\n}}\n")
+    };
+    let one = [
+        ("application", "read", "applications/default/read"),
+        ("network_scope", "read", "scopes/network/read"),
+        ("namespace_scope", "read", "scopes/namespace/read"),
+        ("node_pool_scope", "read", "scopes/node-pool/read"),
+        ("tenant", "spoilt-reads", "tenants/spoilt-reads"),
+    ];
+    let readers: String = one
+        .iter()
+        .map(|(kind, name, _)| source(kind, name))
+        .collect();
+    let reader = workspace(&readers);
+    // What reads many leaves it out, with a warning, and has the others.
+    let output = |address: &str, path: &str| {
+        let name = address.replace("oam_", "");
+        format!("output \"{name}\" {{\n  value = data.{address}.it.{path}\n}}\n")
+    };
+    let lists = workspace(
+        &[
+            source("application_revisions", "read"),
+            source("network_scope", "read"),
+            "data \"oam_applications\" \"it\" {\n}\n".to_owned(),
+            output("oam_application_revisions", "revisions[*].revision"),
+            output("oam_network_scope", "applications"),
+            output("oam_applications", "ids"),
+        ]
+        .concat(),
+    );
+    let listed = || {
+        let run = lists.run(&["apply", "-json", "-auto-approve"]);
+        run.succeeded();
+        let outputs = lists.run(&["output", "-json"]);
+        let outputs: Value = serde_json::from_str(&outputs.output).unwrap();
+        let values = ["application_revisions", "network_scope", "applications"]
+            .map(|name| outputs[name]["value"].clone());
+        (values, run.diagnostics)
+    };
+    let (values, warnings) = listed();
+    let seen = [
+        json!([1, 2]),
+        json!(["default/read"]),
+        json!(["default/other", "default/read"]),
+    ];
+    assert_eq!(values, seen);
+    assert!(warnings.is_empty(), "{warnings:#?}");
+
+    let key = |path: &str| format!("{PREFIX}/{path}");
+    let paths = one.map(|(_, _, path)| key(path));
+    let revision = key("revisions/default/read/0000000001");
+    for (ruin, says) in ruins() {
+        let shown: String = ruin.chars().take(40).collect();
+        let good = |path: &String| consul.key(path).expect("the record").0;
+        let before: Vec<_> = paths.iter().map(good).collect();
+        for path in &paths {
+            consul.write_key(path, &ruin);
+        }
+        let spoilt = paths.each_ref().map(|path| consul.key(path));
+        let errors = reader.try_plan().failed();
+        assert_eq!(errors.len(), paths.len(), "{shown}: {errors:#?}");
+        for path in &paths {
+            let told = errors
+                .iter()
+                .find(|error| error.detail.contains(path.as_str()));
+            let told = told.unwrap_or_else(|| panic!("{path} {shown}: {errors:#?}"));
+            assert!(told.summary.contains(says), "{path} {shown}: {told:#?}");
+            // However much is wrong with it.
+            assert!(told.detail.len() < 1_000, "{path} {shown}: {told:#?}");
+        }
+        assert_eq!(paths.each_ref().map(|path| consul.key(path)), spoilt);
+        for (path, good) in paths.iter().zip(&before) {
+            consul.write_key(path, good);
+        }
+
+        let application = &paths[0];
+        let before = (good(application), good(&revision));
+        consul.write_key(application, &ruin);
+        consul.write_key(&revision, &ruin);
+        let (values, warnings) = listed();
+        assert_eq!(
+            values,
+            [json!([2]), json!([]), json!(["default/other"])],
+            "{shown}"
+        );
+        let about = |what: &str| {
+            let all = warnings.iter();
+            all.filter(|it| it.severity == "warning" && it.summary.contains(what))
+                .count()
+        };
+        assert_eq!(warnings.len(), 3, "{shown}: {warnings:#?}");
+        assert_eq!(about("The record of default/read"), 1);
+        assert_eq!(about("The record of revision 1 of default/read"), 1);
+        assert_eq!(about("the scope network/read is in use"), 1);
+        assert_eq!((good(application), good(&revision)), (ruin.clone(), ruin));
+        consul.write_key(application, &before.0);
+        consul.write_key(&revision, &before.1);
+    }
+    work.plan().assert_empty();
+    work.destroy();
+    assert_eq!(
+        consul.keys(&format!("{PREFIX}/revisions")),
+        Vec::<String>::new()
+    );
 }
 
 #[test]

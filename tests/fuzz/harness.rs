@@ -2,8 +2,8 @@
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -11,8 +11,11 @@ use fastrand::Rng;
 /// What the process may have had in memory at most, in KiB: the tests run beside each other.
 const MEMORY: u64 = 1024 * 1024;
 
-/// How long one case may take: it takes microseconds, and no machine is that busy.
-const HANGS: Duration = Duration::from_secs(120);
+/// How often somebody looks at the case that runs.
+const LOOKS: Duration = Duration::from_secs(1);
+
+/// How many times in a row it may be the same: it takes microseconds, and no machine is that busy.
+const HANGS: u32 = 120;
 
 /// What a case was given.
 #[derive(Default)]
@@ -38,21 +41,7 @@ pub fn cases(name: &str, mut case: impl FnMut(&mut Rng, &Input)) {
     let count = variable("OAM_FUZZ_CASES").unwrap_or(2_000);
     let first = variable("OAM_FUZZ_SEED").unwrap_or_else(|| fastrand::u64(..1 << 60));
     let at = Arc::new(AtomicU64::new(first));
-    let watched = Arc::downgrade(&at);
-    let called = name.to_owned();
-    std::thread::spawn(move || {
-        let mut before = None;
-        while let Some(at) = watched.upgrade() {
-            let now = at.load(Ordering::Relaxed);
-            drop(at);
-            if before == Some(now) {
-                eprintln!("{called}: the case OAM_FUZZ_SEED={now} does not come to an end");
-                std::process::abort();
-            }
-            before = Some(now);
-            std::thread::sleep(HANGS);
-        }
-    });
+    watch(name.to_owned(), Arc::downgrade(&at));
     for seed in first..first + count {
         at.store(seed, Ordering::Relaxed);
         let input = Input::default();
@@ -66,15 +55,43 @@ pub fn cases(name: &str, mut case: impl FnMut(&mut Rng, &Input)) {
         }
     }
     within_bounds();
-    println!("{name}: {count} cases from {first}");
+    let peak = peak().unwrap_or_default();
+    println!("{name}: {count} cases from {first}, {peak} KiB at most");
+}
+
+/// Ends the process, with the case that runs, where that takes for ever or too much memory.
+fn watch(name: String, watched: Weak<AtomicU64>) {
+    std::thread::spawn(move || {
+        let (mut before, mut looks) = (None, 0);
+        while let Some(at) = watched.upgrade() {
+            let now = at.load(Ordering::Relaxed);
+            drop(at);
+            looks = if before == Some(now) { looks + 1 } else { 0 };
+            before = Some(now);
+            let peak = peak();
+            let fault = match (looks, peak) {
+                (HANGS.., _) => "does not come to an end",
+                (_, Some(MEMORY..)) => "takes too much memory, or one before it has",
+                _ => "",
+            };
+            if !fault.is_empty() {
+                eprintln!("{name}: the case OAM_FUZZ_SEED={now} {fault}: {peak:?} KiB");
+                std::process::abort();
+            }
+            std::thread::sleep(LOOKS);
+        }
+    });
+}
+
+/// What the process has had in memory at most, in KiB, where the system tells.
+fn peak() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// Asserts that the process has never had more in memory than it may.
 pub fn within_bounds() {
-    let Ok(status) = std::fs::read_to_string("/proc/self/status") else {
-        return;
-    };
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
-    let peak = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
-    assert!(peak.is_some_and(|peak| peak < MEMORY), "{line:?}");
+    let peak = peak();
+    assert!(peak.is_none_or(|peak| peak < MEMORY), "{peak:?} KiB");
 }

@@ -216,7 +216,8 @@ async fn manifest(
     }
     let kept = clients.store.revisions(&key).await;
     let kept = kept.map_err(|error| failure::store(&error))?;
-    let kept: Vec<_> = kept.iter().map(|it| it.revision.to_string()).collect();
+    let kept = kept.iter().filter_map(|it| it.as_ref().ok());
+    let kept: Vec<_> = kept.map(|it| it.revision.to_string()).collect();
     Err(failure::no_revision(&key, revision, &kept).at(AttributePath::new("rollback_to")))
 }
 

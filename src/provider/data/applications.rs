@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{list, misformed, schema, text, texts, unreadable};
+use super::{left_out, list, misformed, schema, text, texts};
 use crate::oam::form;
 use crate::protocol::data_source::DataSource;
 use crate::protocol::diagnostic::Diagnostics;
@@ -82,7 +82,7 @@ impl DataSource for Applications {
             let record = match stored {
                 Ok(stored) => &stored.record,
                 Err(error) => {
-                    warnings.push(unreadable(key, error));
+                    warnings.push(left_out(error));
                     continue;
                 }
             };

@@ -129,14 +129,10 @@ fn key(config: &Value) -> ApplicationKey {
     ApplicationKey::new(config.get("tenant").as_str(), name)
 }
 
-/// A record that cannot be read, among others that can.
-fn unreadable(key: &ApplicationKey, error: &StoreError) -> Diagnostic {
+/// What is left out of a list, since its record cannot be read.
+pub fn left_out(error: &StoreError) -> Diagnostic {
     Diagnostic::warning(
-        format!("The record of the application {key} cannot be read"),
-        format!(
-            "It is left out here. {}: {}",
-            error.summary(),
-            error.detail()
-        ),
+        error.summary(),
+        format!("It is left out here. {}", error.detail()),
     )
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{key, misnamed, schema, text, which};
+use super::{key, left_out, misnamed, schema, text, which};
 use crate::protocol::data_source::DataSource;
 use crate::protocol::diagnostic::Diagnostics;
 use crate::protocol::resource::Context;
@@ -51,7 +51,8 @@ impl DataSource for Revisions {
                     revision,
                     AttributeNesting::List,
                     Mode::Computed,
-                    "The revisions, oldest first; none where there is no such application.",
+                    "The revisions, oldest first; none where there is no such application. One that cannot \
+                     be read is left out, with a warning.",
                 )])
                 .collect(),
         )
@@ -69,6 +70,8 @@ impl DataSource for Revisions {
         let key = key(&config);
         let kept = clients.store.revisions(&key).await;
         let kept = kept.map_err(|error| vec![failure::store(&error)])?;
+        let warnings = kept.iter().filter_map(|it| it.as_ref().err());
+        let warnings = warnings.map(left_out).collect();
         let revision = |it: &Revision| {
             Value::from([
                 (
@@ -85,9 +88,9 @@ impl DataSource for Revisions {
             ("id", key.to_string().into()),
             (
                 "revisions",
-                Value::List(kept.iter().map(revision).collect()),
+                Value::List(kept.iter().flatten().map(revision).collect()),
             ),
         ]);
-        Ok((state, Vec::new()))
+        Ok((state, warnings))
     }
 }

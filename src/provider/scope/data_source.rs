@@ -14,6 +14,7 @@ use crate::protocol::path::AttributePath;
 use crate::protocol::resource::Context;
 use crate::protocol::schema::Schema;
 use crate::protocol::value::{Type, Value};
+use crate::provider::data::left_out;
 use crate::provider::{Servers, convert};
 
 /// The data source of a kind of scope.
@@ -56,16 +57,19 @@ impl DataSource for ScopeDataSource {
         let key = self.kind.key(name);
         let stored = read::find(&clients, &key).await.map_err(at_name)?;
         let node = read::recorded(self.kind, &key, &stored.record)?;
-        let users = clients.store.users(&key).await;
+        let users = clients.store.users_told(&key).await;
         let users = users.map_err(|error| vec![failure::store(&error)])?;
         let mut state = convert::to_value(&node, &self.ty);
         convert::complete(&mut state, self.kind.definition.block);
         let revision = i64::try_from(stored.record.revision).unwrap_or(i64::MAX);
-        let users = users.iter().map(|user| user.to_string().into()).collect();
+        let warnings = users.iter().filter_map(|user| user.as_ref().err());
+        let warnings = warnings.map(left_out).collect();
+        let users = users.iter().flatten();
+        let users = users.map(|user| user.to_string().into()).collect();
         set(&mut state, "name", name.into());
         set(&mut state, "id", key.to_string().into());
         set(&mut state, "revision", revision.into());
         set(&mut state, "applications", Value::List(users));
-        Ok((state, Vec::new()))
+        Ok((state, warnings))
     }
 }

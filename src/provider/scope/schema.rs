@@ -58,7 +58,7 @@ pub fn data_source(kind: Kind) -> Schema {
             Type::List(Box::new(Type::String)),
             Mode::Computed,
             "The applications that use the scope, each as `<tenant>/<name>`, with the tenant `default` \
-             where there is none.",
+             where there is none. One whose record cannot be read is left out, with a warning.",
         ),
     ]);
     Schema { version: 0, block }
