@@ -62,6 +62,28 @@ pub struct AclRole {
     pub templated_policies: Vec<Value>,
 }
 
+/// What an identity that logs in by an auth method gets.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct BindingRule {
+    /// Consul's ID, a UUID; empty for one that is to be made.
+    #[serde(default, rename = "ID", skip_serializing_if = "String::is_empty")]
+    pub id: String,
+    /// Anything.
+    #[serde(default)]
+    pub description: String,
+    /// The name of the auth method.
+    pub auth_method: String,
+    /// Which identities, in Consul's language of filters; empty for all.
+    #[serde(default)]
+    pub selector: String,
+    /// `role`, `policy`, `service`, and others.
+    pub bind_type: String,
+    /// The name of what they get, which may refer to claims.
+    #[serde(default)]
+    pub bind_name: String,
+}
+
 /// A reference to a policy.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -246,6 +268,44 @@ impl Client {
     /// As of [`crate::http::Client::send`].
     pub async fn delete_acl_role(&self, id: &str) -> Result<Acl<bool>, Error> {
         self.delete_acl(AclRole::PATH, id).await
+    }
+
+    /// All binding rules, of every auth method.
+    ///
+    /// # Errors
+    /// As of [`crate::http::Client::send`].
+    pub async fn binding_rules(&self) -> Result<Acl<Vec<BindingRule>>, Error> {
+        let request = self.at(Request::get(&["acl", "binding-rules"]));
+        match Acl::told(self.http.send(request).await)? {
+            Acl::Off => Ok(Acl::Off),
+            Acl::On(answer) => answer.json().map(Acl::On),
+        }
+    }
+
+    /// Makes the rule where its ID is empty, and otherwise replaces the one with that ID.
+    ///
+    /// # Errors
+    /// As of [`crate::http::Client::send`]; one of an auth method that does not exist is [`Kind::Server`].
+    pub async fn write_binding_rule(&self, rule: &BindingRule) -> Result<Acl<()>, Error> {
+        let mut path = vec!["acl", "binding-rule"];
+        if !rule.id.is_empty() {
+            path.push(&rule.id);
+        }
+        // Sent again after a lost answer, it would make another one.
+        let request = Request::put(&path, Repeat::Unsent);
+        let body = serde_json::to_vec(rule).unwrap_or_default();
+        match Acl::told(self.http.send(self.at(request).body(body)).await)? {
+            Acl::Off => Ok(Acl::Off),
+            Acl::On(_) => Ok(Acl::On(())),
+        }
+    }
+
+    /// Deletes the rule with this ID. `false` where there is none any more. Tokens keep what they have.
+    ///
+    /// # Errors
+    /// As of [`crate::http::Client::send`].
+    pub async fn delete_binding_rule(&self, id: &str) -> Result<Acl<bool>, Error> {
+        self.delete_acl("binding-rule", id).await
     }
 
     /// Makes a token. One whose answer is lost stays until it ends by itself: nobody knows its secret.

@@ -50,6 +50,15 @@ impl Client {
             .is_some_and(|(_, metadata)| metadata.starts_with("ent")))
     }
 
+    /// A client for the namespace that auth methods and their binding rules are in: Nomad's setup has them
+    /// in `default` where there are namespaces (`createAuthMethod` in its `command/setup_consul.go`).
+    pub fn of_auth_methods(&self) -> Self {
+        match self.http.endpoint().namespace {
+            Some(_) => self.in_namespace("default"),
+            None => self.clone(),
+        }
+    }
+
     /// A client for another namespace of the same Consul and partition.
     pub fn in_namespace(&self, name: &str) -> Self {
         Self {

@@ -6,6 +6,7 @@
 mod acl;
 mod enterprise;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -14,7 +15,7 @@ use futures_util::future::try_join;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 
-pub use acl::{AclLink, AclPolicy, AclRole, AclToken, NewAclToken};
+pub use acl::{AclLink, AclPolicy, AclRole, AclToken, BindingRule, NewAclToken};
 pub use enterprise::Namespace;
 
 use crate::http::{self, Endpoint, Error, Kind, Repeat, Request};
@@ -381,6 +382,16 @@ impl Client {
     pub async fn checks(&self, service: &str) -> Result<Vec<Check>, Error> {
         let request = self.at(Request::get(&["health", "checks", service]));
         self.http.send(request).await?.json()
+    }
+
+    /// The names of the services that the token may see.
+    ///
+    /// # Errors
+    /// As of [`http::Client::send`].
+    pub async fn services(&self) -> Result<Vec<String>, Error> {
+        let request = self.at(Request::get(&["catalog", "services"]));
+        let all: BTreeMap<String, serde_json::Value> = self.http.send(request).await?.json()?;
+        Ok(all.into_keys().collect())
     }
 
     fn at(&self, request: Request) -> Request {

@@ -97,6 +97,12 @@ impl Request {
         Self::new(Method::POST, segments, repeat)
     }
 
+    /// A `PATCH` of `segments`, whose body is merged into what is there (RFC 7396).
+    pub fn patch(segments: &[&str], repeat: Repeat) -> Self {
+        Self::new(Method::PATCH, segments, repeat)
+            .header_some("content-type", Some("application/merge-patch+json"))
+    }
+
     /// A `DELETE` of `segments`.
     pub fn delete(segments: &[&str], repeat: Repeat) -> Self {
         Self::new(Method::DELETE, segments, repeat)
@@ -170,6 +176,7 @@ impl Request {
             Method::GET => "GET",
             Method::PUT => "PUT",
             Method::POST => "POST",
+            Method::PATCH => "PATCH",
             Method::DELETE => "DELETE",
             _ => "request",
         }
@@ -337,9 +344,11 @@ impl Client {
             builder = builder.header(*name, value);
         }
         if let Some(body) = &request.body {
-            builder = builder
-                .header("content-type", "application/json")
-                .body(body.clone());
+            let is_other = request.headers.iter().any(|(it, _)| *it == "content-type");
+            if !is_other {
+                builder = builder.header("content-type", "application/json");
+            }
+            builder = builder.body(body.clone());
         }
         let lost = |error: reqwest::Error| Failure {
             status: None,

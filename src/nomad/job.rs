@@ -166,6 +166,9 @@ pub struct TaskGroup {
     /// What its instances are spread over.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub spreads: Vec<Spread>,
+    /// Where in Consul its services are, where that is not as Nomad's configuration has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consul: Option<Consul>,
     /// How a new version takes the place of an old one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub update: Option<Update>,
@@ -470,6 +473,9 @@ pub struct Template {
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Vault {
+    /// The namespace of Vault, where it is not the one of Nomad's configuration (Enterprise).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
     /// The role that the task logs in with, where it is not the one of Nomad's configuration.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
@@ -477,9 +483,15 @@ pub struct Vault {
 
 /// A task's access to Consul: by its workload identity, as Nomad's configuration has it. Without it the
 /// task's templates are read with the token of the node's agent (`handleConsulTask` in Nomad's
-/// `nomad/job_endpoint_hook_implicit_identities.go`).
+/// `nomad/job_endpoint_hook_implicit_identities.go`). Of a group, where in Consul its services are.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Consul {}
+#[serde(rename_all = "PascalCase")]
+pub struct Consul {
+    /// The namespace of Consul (Enterprise). A task with such a block does not take it from its group
+    /// (`ConsulNamespaceForTask` in Nomad's `nomad/structs/alloc.go`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+}
 
 /// What a task may use.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]

@@ -45,6 +45,7 @@ use scope::ScopeResource;
 use scope::data_source::ScopeDataSource;
 use scope::kind::Kind;
 use tenant::TenantResource;
+use tenant::enterprise::Builds;
 
 /// The provider's source, as a configuration names it: in whatever registry is the host's own.
 pub const SOURCE: &str = "oam/oam";
@@ -99,6 +100,8 @@ pub struct Clients {
     pub location: Location,
     /// How many refreshes have asked whether anything has changed.
     pub asked: AtomicU64,
+    /// Which of the servers are Enterprise builds, as far as somebody has asked.
+    pub builds: Builds,
 }
 
 /// The Vault that tenants' secrets are in.
@@ -321,6 +324,7 @@ impl resource::Provider for OamProvider {
             failure_logs: config.failure_logs,
             location,
             asked: AtomicU64::new(0),
+            builds: Builds::default(),
         })));
         Vec::new()
     }

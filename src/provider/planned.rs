@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::oam::Node;
-use crate::tenants::Quotas;
+use crate::tenants::{Quotas, Spaces};
 
 /// What a plan does to a scope.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +47,8 @@ pub struct Rules {
     pub quotas: Known<Quotas>,
     /// Whether they can be applied.
     pub active: Known<bool>,
+    /// The namespaces of Consul and Vault that they are in.
+    pub spaces: Known<Spaces>,
 }
 
 /// What a plan does to a tenant.

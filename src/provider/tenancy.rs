@@ -17,7 +17,7 @@ use crate::protocol::path::AttributePath;
 use crate::store::{
     DEFAULT_TENANT, Phase, SeenTenant, StoreError, Stored, TenantKey, TenantRecord, Version,
 };
-use crate::tenants::Domains;
+use crate::tenants::{Domains, Spaces};
 use crate::tenants::bounds::{self, Facts};
 
 /// What an application's plan or apply knows of its tenant.
@@ -97,6 +97,14 @@ impl Tenancy {
             Kind::None | Kind::Unmanaged | Kind::Gone => None,
             Kind::Planned(rules) => Some(rules.clone()),
             Kind::Recorded(found) => Some(rules(&found.record)),
+        }
+    }
+
+    /// The namespaces of Consul and Vault that the tenant's applications are in.
+    pub fn spaces(&self) -> Known<Spaces> {
+        match self.rules() {
+            Some(rules) => rules.spaces,
+            None => Known::Is(Spaces::default()),
         }
     }
 
@@ -266,5 +274,6 @@ fn rules(record: &TenantRecord) -> Rules {
         domain: Known::Is(record.domain.clone()),
         quotas: Known::Is(record.quotas),
         active: Known::Is(record.active),
+        spaces: Known::Is(record.namespaces.clone()),
     }
 }

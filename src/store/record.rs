@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::form::Recorded;
 use super::usage::Measure;
 use super::{FORMAT, Key, Operation, Phase, ScopeKey, scope};
-use crate::tenants::Usage;
+use crate::tenants::{Spaces, Usage};
 
 /// The tenant of applications that name none.
 pub const DEFAULT_TENANT: &str = "default";
@@ -86,6 +86,9 @@ pub struct Record {
     /// The properties of the scopes that the document refers to, by ID, as the jobs have them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub applied_scopes: BTreeMap<String, Value>,
+    /// The namespaces of Consul and Vault that the jobs name: those that their tenant had.
+    #[serde(default, skip_serializing_if = "Spaces::is_none")]
+    pub namespaces: Spaces,
     /// Scopes that the record before used and this document does not: the jobs may still be in
     /// them. Written by the store while the phase is not settled.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -160,7 +163,9 @@ impl Recorded for Record {
     }
 
     fn is_like(&self, other: &Self) -> bool {
-        self.document == other.document && self.applied_scopes == other.applied_scopes
+        self.document == other.document
+            && self.applied_scopes == other.applied_scopes
+            && self.namespaces == other.namespaces
     }
 
     fn account(key: &ApplicationKey) -> Option<&ApplicationKey> {
@@ -258,6 +263,10 @@ mod tests {
                     document: serde_json::json!({ "a": [1, 2.5, null, "ü"], "big": u64::MAX }),
                     jobs: [("web".to_owned(), job.clone())].into(),
                     applied_scopes: [("network/mesh".to_owned(), serde_json::json!({}))].into(),
+                    namespaces: Spaces {
+                        consul: Some("shop".to_owned()),
+                        vault: None,
+                    },
                     leaving: leaving.clone(),
                     reserved: operation.is_none().then(|| Usage {
                         jobs: 1,

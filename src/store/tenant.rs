@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::form::Recorded;
 use super::{DEFAULT_TENANT, FORMAT, Key, Operation, Phase};
 use crate::oam::form;
-use crate::tenants::Quotas;
+use crate::tenants::{Quotas, Spaces};
 
 /// Which tenant: its name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -81,6 +81,9 @@ pub struct TenantRecord {
     pub quotas: Quotas,
     /// Whether its applications can be applied.
     pub active: bool,
+    /// The namespaces of Consul and Vault that it has for itself.
+    #[serde(default, skip_serializing_if = "Spaces::is_none")]
+    pub namespaces: Spaces,
     /// When it was made, RFC 3339 in UTC.
     pub created_at: String,
     /// When it was last changed, RFC 3339 in UTC.
@@ -138,6 +141,7 @@ impl Recorded for TenantRecord {
             && self.domain == other.domain
             && self.quotas == other.quotas
             && self.active == other.active
+            && self.namespaces == other.namespaces
     }
 }
 
@@ -189,6 +193,10 @@ mod tests {
                 max_deployments: Some(3),
             },
             active: false,
+            namespaces: Spaces {
+                consul: Some("acme".to_owned()),
+                vault: None,
+            },
             created_at: "2026-01-01T00:00:00Z".to_owned(),
             updated_at: "2026-01-02T00:00:00Z".to_owned(),
             made: [("namespace".to_owned(), "acme".to_owned())].into(),
@@ -197,6 +205,7 @@ mod tests {
         let bare = TenantRecord {
             domain: None,
             quotas: Quotas::default(),
+            namespaces: Spaces::default(),
             made: BTreeMap::new(),
             ..full.clone()
         };

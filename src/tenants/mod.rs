@@ -10,12 +10,14 @@ mod ledger;
 mod mark;
 mod names;
 pub mod policies;
+mod spaces;
 mod usage;
 
 pub use domains::{Domains, Taken, is_within};
 pub use ledger::{Entry, LEDGER_FORMAT, Ledger, Overrun};
 pub use mark::{META_TENANT, Mark};
 pub use names::Names;
+pub use spaces::{Spaces, is_space};
 pub use usage::{Quota, Usage};
 
 use serde::{Deserialize, Serialize};

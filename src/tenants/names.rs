@@ -65,6 +65,16 @@ impl Names {
         format!("nomad-{}-tasks", self.tenant)
     }
 
+    /// What tells, in Consul, the tasks in the further namespaces that scopes may make for the tenant, by the
+    /// claims of their identities. Names have letters and digits alone, so that they stand for themselves in a
+    /// pattern, and no other tenant's begins with this one's and a hyphen.
+    pub fn consul_selector(&self) -> String {
+        format!(
+            "\"nomad_service\" not in value and value.nomad_namespace matches \"^{}-\"",
+            self.tenant
+        )
+    }
+
     /// What the names of the tenant's services begin with, such as `acme-`.
     pub fn service_prefix(&self) -> String {
         format!("{}-", self.tenant)
@@ -116,6 +126,10 @@ mod tests {
         assert_eq!(names.namespace(), "acme");
         assert_eq!(names.namespaces(), "acme-*");
         assert_eq!(names.consul_role(), "nomad-acme-tasks");
+        assert_eq!(
+            names.consul_selector(),
+            r#""nomad_service" not in value and value.nomad_namespace matches "^acme-""#
+        );
         assert_eq!(names.service_prefix(), "acme-");
         assert_eq!(names.key_prefix(), "acme/");
         assert_eq!(names.secrets("secret"), "secret/acme/");

@@ -9,6 +9,19 @@
 
 use super::{Mark, Names};
 
+/// Where in Consul a tenant's folder and services are, as seen from the provider's records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Home<'a> {
+    /// In the same namespace, or there are none.
+    Here,
+    /// In a namespace of the tenant's own (Enterprise), and the records are in `default`.
+    In(&'a str),
+    /// In a namespace of the tenant's own, and the records in one from which no policy reaches into another:
+    /// only from `default` one does (<https://developer.hashicorp.com/consul/docs/reference/acl/rule>,
+    /// namespace rules).
+    OutOfReach,
+}
+
 /// What a pipeline does with the jobs of its applications: look at them, plan, register, scale and
 /// purge them, promote and fail their deployments, restart their tasks, read their last lines.
 const CHANGES: &[&str] = &[
@@ -70,7 +83,9 @@ pub fn nomad(names: &Names, active: bool) -> String {
 ///
 /// Sessions are a node's, and the node is the agent's, which nobody knows before: so the sessions of
 /// all are.
-pub fn consul(names: &Names, active: bool) -> String {
+///
+/// The policy is where the records are, and `home` says where the tenant's folder and services are.
+pub fn consul(names: &Names, active: bool, home: Home<'_>) -> String {
     let policy = if active { "write" } else { "read" };
     let (prefix, tenant) = (names.prefix(), names.tenant());
     let mut rules = vec![
@@ -88,10 +103,21 @@ pub fn consul(names: &Names, active: bool) -> String {
         rule("key", &format!("{prefix}/tenants/{tenant}"), "read"),
         rule("key", &format!("{prefix}/domains"), "read"),
         rule("key_prefix", &format!("{prefix}/scopes/"), "read"),
+    ];
+    let own_rules = [
         rule("key_prefix", &names.key_prefix(), policy),
         rule("service_prefix", &names.service_prefix(), policy),
         rule("node_prefix", "", "read"),
     ];
+    match home {
+        Home::Here => rules.extend(own_rules),
+        Home::In(own) => rules.push(format!(
+            "namespace {} {{\n{}}}\n",
+            quoted(own),
+            own_rules.concat()
+        )),
+        Home::OutOfReach => {}
+    }
     if active {
         rules.push(rule("session_prefix", "", "write"));
     }
@@ -187,14 +213,14 @@ mod tests {
             assert!(!text.contains(change), "{change}: {text}");
         }
         assert!(text.contains("read-job"), "{text}");
-        let text = consul(&acme(), false);
+        let text = consul(&acme(), false, Home::Here);
         assert!(!text.contains("write"), "{text}");
         assert!(!text.contains("session"), "{text}");
     }
 
     #[test]
     fn a_pipeline_writes_its_own_records_alone() {
-        let text = consul(&acme(), true);
+        let text = consul(&acme(), true, Home::Here);
         let lines: Vec<_> = text.lines().collect();
         let written: Vec<_> = lines
             .windows(2)
@@ -217,6 +243,18 @@ mod tests {
         }
         assert!(!consul_tasks(&acme()).contains("oam/"));
         assert!(!consul_tasks(&acme()).contains("write"));
+    }
+
+    #[test]
+    fn what_is_in_a_namespace_of_its_own_is_reached_there() {
+        let text = consul(&acme(), true, Home::In("acme"));
+        let (records, own) = text.split_once("namespace \"acme\" {\n").unwrap_or_default();
+        assert!(records.contains("oam/applications/acme/"), "{text}");
+        assert!(!records.contains("key_prefix \"acme/\""), "{text}");
+        assert!(own.starts_with("key_prefix \"acme/\" {\n  policy = \"write\""));
+        assert!(own.contains("service_prefix \"acme-\""), "{text}");
+        let text = consul(&acme(), true, Home::OutOfReach);
+        assert!(!text.contains("acme-") && text.contains("oam/usage/acme"), "{text}");
     }
 
     #[test]

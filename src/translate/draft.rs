@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::task::{Program, fetch_variables, pull_with};
 use super::{Inverse, META_APPLICATION, META_COMPONENT, Origin, Target, Translation};
 use crate::nomad::job::{
-    Check, Connect, Job, Network, Periodic, Port, Proxy, RestartPolicy, Service, SidecarService,
+    Check, Connect, Consul, Job, Network, Periodic, Port, Proxy, RestartPolicy, Service, SidecarService,
     Task, TaskGroup, Upstream, VolumeMount,
 };
 use crate::oam::application::{HealthCheck, Life};
@@ -30,7 +30,7 @@ pub struct Draft<'a> {
     pub mesh: Option<Mesh>,
     application: &'a Application,
     component: &'a str,
-    vault_role: Option<String>,
+    target: &'a Target,
     service_name: String,
     service: Option<Service>,
     further_services: Vec<Service>,
@@ -62,7 +62,7 @@ impl<'a> Draft<'a> {
         application: &'a Application,
         component: &'a str,
         spec: &'a Spec,
-        target: &Target,
+        target: &'a Target,
     ) -> Self {
         let id = oam::job_id(&application.name, component);
         let tenant = application.tenant.as_deref();
@@ -91,7 +91,7 @@ impl<'a> Draft<'a> {
             mesh: None,
             application,
             component,
-            vault_role: target.vault_role.clone(),
+            target,
             service_name: oam::service_name(tenant, &application.name, component),
             service: None,
             further_services: Vec::new(),
@@ -190,7 +190,7 @@ impl<'a> Draft<'a> {
             mut job,
             mut group,
             network,
-            vault_role,
+            target,
             service,
             further_services,
             origins,
@@ -200,15 +200,22 @@ impl<'a> Draft<'a> {
         if network != Network::default() {
             group.networks.push(network);
         }
-        for vault in group
-            .tasks
-            .iter_mut()
-            .filter_map(|task| task.vault.as_mut())
-        {
-            vault.role.clone_from(&vault_role);
-        }
         group.services.extend(service);
         group.services.extend(further_services);
+        for task in &mut group.tasks {
+            if let Some(vault) = &mut task.vault {
+                vault.role.clone_from(&target.vault_role);
+                vault.namespace.clone_from(&target.vault_namespace);
+            }
+            if let Some(consul) = &mut task.consul {
+                consul.namespace.clone_from(&target.consul_namespace);
+            }
+        }
+        if target.consul_namespace.is_some() {
+            group.consul = Some(Consul {
+                namespace: target.consul_namespace.clone(),
+            });
+        }
         job.task_groups.push(group);
         Translation {
             component: component.to_owned(),

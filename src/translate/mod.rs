@@ -40,6 +40,12 @@ pub struct Target {
     /// The role with which tasks that use Vault log in there, where it is not the one of Nomad's
     /// configuration.
     pub vault_role: Option<String>,
+    /// The namespace of Consul that the jobs' services are in and their tasks read, where it is not the
+    /// one of Nomad's configuration.
+    pub consul_namespace: Option<String>,
+    /// The whole path of the namespace of Vault that tasks log in to, where it is not the one of Nomad's
+    /// configuration.
+    pub vault_namespace: Option<String>,
     /// Further clusters by name, which components may name.
     pub clusters: BTreeMap<String, Place>,
 }
@@ -122,11 +128,10 @@ pub fn translate_component(
     let jobs: BTreeMap<_, _> = known
         .map(|(cluster, place)| {
             let there = Target {
-                namespace: target.namespace.clone(),
                 region: place.region.clone(),
                 datacenters: place.datacenters.clone(),
-                vault_role: target.vault_role.clone(),
                 clusters: BTreeMap::new(),
+                ..target.clone()
             };
             let job = job(application, name, component, &there, Some(cluster));
             (cluster, job)

@@ -144,7 +144,7 @@ pub(super) fn fetch_variables(task: &mut Task, variables: &BTreeMap<String, EnvF
         }
         if let Some(key) = &from.consul_key {
             text.push_str(&format!("{name}={{{{ key \"{}\" | toJSON }}}}\n", key.key));
-            task.consul = Some(Consul {});
+            task.consul = Some(Consul::default());
         }
     }
     if !text.is_empty() {

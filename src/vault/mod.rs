@@ -4,6 +4,7 @@
 //! Source: <https://developer.hashicorp.com/vault/api-docs>. Where a path is a mount's, its parts stay
 //! parts: `team/jwt` is two.
 
+mod enterprise;
 mod role;
 
 use serde::Deserialize;
@@ -53,23 +54,6 @@ impl Client {
             http: http::Client::new(endpoint),
             namespace,
         }
-    }
-
-    /// A client for a namespace below the one of this client (Enterprise).
-    pub fn in_namespace(&self, name: &str) -> Self {
-        let namespace = match &self.namespace {
-            Some(above) => format!("{}/{name}", above.trim_end_matches('/')),
-            None => name.to_owned(),
-        };
-        Self {
-            http: self.http.clone(),
-            namespace: Some(namespace),
-        }
-    }
-
-    /// The namespace of its requests, such as `platform/acme`.
-    pub fn namespace_name(&self) -> Option<&str> {
-        self.namespace.as_deref()
     }
 
     /// How many HTTP requests were sent, each try counted.
@@ -206,46 +190,6 @@ impl Client {
             Some("2") => KvVersion::Two,
             _ => KvVersion::One,
         }))
-    }
-
-    /// The meta of a namespace below the client's own, or `None` where there is none (Enterprise).
-    ///
-    /// # Errors
-    /// As of [`http::Client::send`].
-    pub async fn namespace(&self, name: &str) -> Result<Option<Map<String, Value>>, Error> {
-        #[derive(Deserialize)]
-        struct Namespace {
-            #[serde(default)]
-            custom_metadata: Option<Map<String, Value>>,
-        }
-        let answer = self.read(&["sys", "namespaces", name]).await?;
-        let found = answer
-            .map(|answer| data::<Namespace>(&answer))
-            .transpose()?;
-        Ok(found.map(|it| it.custom_metadata.unwrap_or_default()))
-    }
-
-    /// Makes a namespace below the client's own with this meta, or leaves the one that is there as it
-    /// is (Enterprise).
-    ///
-    /// # Errors
-    /// As of [`http::Client::send`].
-    pub async fn write_namespace(
-        &self,
-        name: &str,
-        meta: &Map<String, Value>,
-    ) -> Result<(), Error> {
-        let body = json!({ "custom_metadata": meta });
-        self.write(&["sys", "namespaces", name], &body).await
-    }
-
-    /// Deletes a namespace below the client's own with all that is in it; one that is not there is
-    /// deleted, too (Enterprise).
-    ///
-    /// # Errors
-    /// As of [`http::Client::send`].
-    pub async fn delete_namespace(&self, name: &str) -> Result<(), Error> {
-        self.delete(&["sys", "namespaces", name]).await
     }
 
     async fn read(&self, path: &[&str]) -> Result<Option<Answer>, Error> {

@@ -23,6 +23,7 @@ use crate::protocol::diagnostic::{Diagnostic, Diagnostics, has_error};
 use crate::protocol::path::AttributePath;
 use crate::protocol::resource::{ApplyRequest, ApplyResponse, Context};
 use crate::protocol::value::Value;
+use crate::provider::planned::Known;
 use crate::provider::quota::{self, Shares};
 use crate::provider::tenancy::Tenancy;
 use crate::provider::{Clients, scope};
@@ -54,6 +55,18 @@ pub async fn apply(clients: &Clients, cx: &Context, request: ApplyRequest) -> Ap
         Ok(found) => found,
         Err(diagnostics) => return request.unchanged(diagnostics),
     };
+    let tenancy = match config::key(&planned) {
+        Some(key) => Tenancy::recorded(clients, key.tenant()).await,
+        None => Tenancy::recorded(clients, DEFAULT_TENANT).await,
+    };
+    let tenancy = match tenancy {
+        Ok(tenancy) => tenancy,
+        Err(diagnostic) => return request.unchanged(vec![diagnostic]),
+    };
+    let planned = match in_spaces(planned, &tenancy) {
+        Ok(planned) => planned,
+        Err(diagnostic) => return request.unchanged(vec![diagnostic]),
+    };
     let request = ApplyRequest { planned, ..request };
     let mut work = match Work::new(clients, &request) {
         Ok(work) => work,
@@ -61,11 +74,6 @@ pub async fn apply(clients: &Clients, cx: &Context, request: ApplyRequest) -> Ap
     };
     let Some(expect) = work.expect() else {
         return request.unchanged(vec![failure::not_refreshed()]);
-    };
-    let tenancy = Tenancy::recorded(clients, work.key.tenant()).await;
-    let tenancy = match tenancy {
-        Ok(tenancy) => tenancy,
-        Err(diagnostic) => return request.unchanged(vec![diagnostic]),
     };
     // What was not known at the plan is known now, and tenants may have come or changed since.
     let refused = plan::tenanted(&tenancy, clients, &request.planned).await;
@@ -89,6 +97,22 @@ pub async fn apply(clients: &Clients, cx: &Context, request: ApplyRequest) -> Ap
         }
         None => request.unchanged(vec![failure::cancelled()]),
     }
+}
+
+/// The planned application with its tenant's namespaces of Consul and Vault, which must be as planned where
+/// that was known.
+fn in_spaces(mut planned: Value, tenancy: &Tenancy) -> Result<Value, Diagnostic> {
+    let Known::Is(now) = tenancy.spaces() else {
+        return Ok(planned);
+    };
+    if config::spaces(&planned).is_some_and(|then| then != now) {
+        return Err(failure::tenant_changed(tenancy.name()));
+    }
+    if let Some(entries) = planned.as_map_mut() {
+        let values = config::spaces_values(Some(&now));
+        entries.extend(values.map(|(name, value)| (name.to_owned(), value)));
+    }
+    Ok(planned)
 }
 
 /// The scopes that the application refers to, each in the version that was read: they must be as planned.
@@ -189,7 +213,8 @@ impl<'a> Work<'a> {
                 "The name of the application or its tenant is still not known.",
             )]);
         };
-        let target = config::target(clients, key.tenant());
+        let spaces_of = |value| config::spaces(value).unwrap_or_default();
+        let target = config::target(clients, key.tenant(), &spaces_of(planned));
         let mut translations = translate::translate(&application, &target);
         let unknown = translate::unknown_clusters(&config::resolved(planned)?, &target);
         if !unknown.is_empty() {
@@ -197,7 +222,8 @@ impl<'a> Work<'a> {
         }
         let mut writes = BTreeSet::new();
         let mut purges = BTreeMap::new();
-        let before = plan::translated(prior, &target);
+        let target_before = config::target(clients, key.tenant(), &spaces_of(prior));
+        let before = plan::translated(prior, &target_before);
         for translation in &mut translations {
             let job_key = translation.key();
             let before = before.get(&job_key);
@@ -310,6 +336,7 @@ impl<'a> Work<'a> {
             document: oam::to_document(&self.node),
             jobs,
             applied_scopes: applied_scopes(self.planned),
+            namespaces: config::spaces(self.planned).unwrap_or_default(),
             leaving: BTreeSet::new(),
             reserved: (self.key.tenant() != DEFAULT_TENANT).then(|| self.shares.sum()),
             operation: None,
@@ -783,7 +810,8 @@ pub fn jobs_of(clients: &Clients, state: &Value, key: &ApplicationKey) -> BTreeM
         // Its jobs are nobody's yet.
         return BTreeMap::new();
     }
-    let target = config::target(clients, key.tenant());
+    let spaces = config::spaces(state).unwrap_or_default();
+    let target = config::target(clients, key.tenant(), &spaces);
     let translated = plan::translated(state, &target);
     let mut all: BTreeMap<_, _> = translated
         .into_iter()

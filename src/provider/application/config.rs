@@ -12,7 +12,7 @@ use crate::protocol::value::Value;
 use crate::provider::{Clients, convert};
 use crate::scopes;
 use crate::store::{ApplicationKey, DEFAULT_TENANT};
-use crate::tenants::Names;
+use crate::tenants::{Names, Spaces};
 use crate::translate::Target;
 
 /// Which operation a timeout is for.
@@ -283,8 +283,33 @@ pub fn key(value: &Value) -> Option<ApplicationKey> {
     Some(ApplicationKey::new(Some(tenant(value)?), &name(value)?))
 }
 
-/// Where the jobs of a tenant go: a tenant has the namespace of its name.
-pub fn target(clients: &Clients, tenant: &str) -> Target {
+/// The namespaces of Consul and Vault in a value; `None` while one is unknown.
+pub fn spaces(value: &Value) -> Option<Spaces> {
+    let name = |field| match value.get(field) {
+        Value::Unknown(_) => None,
+        name => Some(name.as_str().map(str::to_owned)),
+    };
+    Some(Spaces {
+        consul: name("consul_namespace")?,
+        vault: name("vault_namespace")?,
+    })
+}
+
+/// The same as attributes.
+pub fn spaces_values(spaces: Option<&Spaces>) -> [(&'static str, Value); 2] {
+    let value = |name: fn(&Spaces) -> &Option<String>| match spaces.map(name) {
+        Some(name) => name.as_deref().map_or(Value::Null, Value::from),
+        None => Value::UNKNOWN,
+    };
+    [
+        ("consul_namespace", value(|spaces| &spaces.consul)),
+        ("vault_namespace", value(|spaces| &spaces.vault)),
+    ]
+}
+
+/// Where the jobs of a tenant go: a tenant has the namespace of its name in Nomad, and these of Consul and
+/// Vault.
+pub fn target(clients: &Clients, tenant: &str, spaces: &Spaces) -> Target {
     let namespace = match tenant {
         DEFAULT_TENANT => clients.namespace.clone(),
         tenant => tenant.to_owned(),
@@ -298,6 +323,11 @@ pub fn target(clients: &Clients, tenant: &str) -> Target {
         region: clients.region.clone(),
         datacenters: vec!["*".to_owned()],
         vault_role,
+        consul_namespace: spaces.consul.clone(),
+        vault_namespace: spaces.vault.as_ref().and_then(|own| {
+            let own = clients.vault.as_ref()?.client.in_namespace(own);
+            own.namespace_name().map(str::to_owned)
+        }),
         clusters: clusters
             .map(|(name, cluster)| (name.clone(), cluster.place.clone()))
             .collect(),

@@ -74,6 +74,7 @@ async fn destroyed(
         document,
         jobs,
         applied_scopes: super::apply::applied_scopes(prior),
+        namespaces: config::spaces(prior).unwrap_or_default(),
         leaving: BTreeSet::new(),
         reserved: None,
         operation: None,

@@ -10,6 +10,7 @@ use crate::nomad::job::Job;
 use crate::nomad::{self, Diagnosis, watch};
 use crate::oam::Problem;
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
+use crate::protocol::path::AttributePath;
 use crate::provider::Clients;
 use crate::store::{ApplicationKey, StoreError};
 
@@ -197,6 +198,15 @@ pub fn adopted_by_another(job: &Adopt, owner: &str) -> Diagnostic {
         format!("The job {id} belongs to the application {owner}"),
         "It says so in its meta, and will be left as it is. Remove the `moved` or `import` block.",
     )
+}
+
+/// The tenant has other namespaces of Consul and Vault than it had at the plan.
+pub fn tenant_changed(tenant: &str) -> Diagnostic {
+    Diagnostic::error(
+        format!("The tenant {tenant} has changed since the plan"),
+        "It has other namespaces of Consul or Vault now. Plan and apply again.",
+    )
+    .at(AttributePath::new("tenant"))
 }
 
 /// A job that is to be adopted would have to become another.

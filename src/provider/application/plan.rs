@@ -21,6 +21,7 @@ use crate::provider::tenancy::Tenancy;
 use crate::provider::{Clients, Servers};
 use crate::scopes;
 use crate::store::{ApplicationKey, DEFAULT_TENANT, Phase, ScopeKey, StoreError};
+use crate::tenants::Spaces;
 use crate::translate::{self, Target};
 
 /// Plans a creation, an update or a deletion. Without clients, what depends on the provider block
@@ -91,12 +92,22 @@ pub async fn plan(servers: &Servers, cx: &Context, request: PlanRequest) -> Plan
             return response;
         }
     }
+    let spaces = match config::tenant(&response.state) {
+        Some(DEFAULT_TENANT) => Some(Spaces::default()),
+        _ => None,
+    };
+    for (name, value) in config::spaces_values(spaces.as_ref()) {
+        set(&mut response.state, name, value);
+    }
     let mut tenancy = None;
     if let (Some(clients), Some(tenant)) = (clients, config::tenant(&response.state)) {
         match Tenancy::planned(servers, clients, tenant).await {
             Ok(found) => {
                 let said = tenanted_as_planned(&found, clients, &response.state).await;
                 response.diagnostics.extend(said);
+                for (name, value) in config::spaces_values(found.spaces().get()) {
+                    set(&mut response.state, name, value);
+                }
                 tenancy = Some(found);
             }
             Err(diagnostic) => response.diagnostics.push(diagnostic),
@@ -324,7 +335,7 @@ fn problems(clients: Option<&Clients>, state: &Value) -> Diagnostics {
     if let (Some(clients), Some(tenant)) = (clients, config::tenant(state)) {
         problems.extend(translate::unknown_clusters(
             &node,
-            &config::target(clients, tenant),
+            &config::target(clients, tenant, &Spaces::default()),
         ));
     }
     config::diagnostics(state, &problems)
@@ -419,17 +430,21 @@ fn jobs(
     let Node::Map(components) = node.get("component") else {
         return unknown(BTreeMap::new());
     };
-    let target = match (clients, config::tenant(planned)) {
-        (Some(clients), Some(tenant)) => Some(config::target(clients, tenant)),
+    let target = |value| match (clients, config::tenant(planned)) {
+        (Some(clients), Some(tenant)) => {
+            let spaces = config::spaces(value).unwrap_or_default();
+            Some(config::target(clients, tenant, &spaces))
+        }
         (None, Some(tenant)) if tenant != DEFAULT_TENANT => Some(elsewhere(tenant)),
         _ => None,
     };
-    let before = target
-        .as_ref()
-        .map(|target| translated(prior, target))
-        .unwrap_or_default();
+    let before = target(prior).map(|target| translated(prior, &target));
+    let before = before.unwrap_or_default();
+    let target = target(planned);
+    // Nobody knows the jobs of a tenant whose own namespaces are not known.
     let after = target
         .as_ref()
+        .filter(|_| config::spaces(planned).is_some())
         .map(|target| translated(planned, target))
         .unwrap_or_default();
     // Of a manifest it is read from the text, which is not to be read for each job.

@@ -128,7 +128,7 @@ async fn observe(
     let record = &stored.record;
     let recorded = document(key, record)?;
     let application = resolved(key, record, &recorded)?;
-    let target = config::target(clients, key.tenant());
+    let target = config::target(clients, key.tenant(), &record.namespaces);
     let translations = translate::translate(&application, &target);
 
     let settled = record.phase == Phase::Settled;
@@ -244,6 +244,9 @@ async fn observe(
     let applied = record.applied_scopes.iter();
     let applied = applied.map(|(id, properties)| (id.clone(), text(properties)));
     set(&mut state, "applied_scopes", Value::Map(applied.collect()));
+    for (name, value) in config::spaces_values(Some(&record.namespaces)) {
+        set(&mut state, name, value);
+    }
     if any_drifted {
         // Of all jobs: the state has one value for a component that is in several clusters.
         let said = plan::translated(&state, &target);

@@ -11,7 +11,9 @@ use crate::provider::convert;
 pub const VERSION: i64 = 1;
 
 /// The attributes that the provider sets, beside the model's.
-pub const COMPUTED: [&str; 6] = [
+pub const COMPUTED: [&str; 8] = [
+    "consul_namespace",
+    "vault_namespace",
     "id",
     "revision",
     "status",
@@ -98,6 +100,14 @@ fn computed() -> Vec<Attribute> {
             Mode::Computed,
             "The properties of the scopes that the application refers to, as its jobs have them: JSON by \
              ID.",
+        ),
+        text(
+            "consul_namespace",
+            "The namespace of Consul that its jobs name: its tenant's own, where that has one (Enterprise).",
+        ),
+        text(
+            "vault_namespace",
+            "The namespace of Vault that its jobs name, below the provider's: the same.",
         ),
     ]
 }

@@ -124,11 +124,17 @@ impl DataSource for Tenant {
 }
 
 /// What may be made for a tenant beside its namespace.
-const MADE: [(&str, &str); 6] = [
+const MADE: [(&str, &str); 9] = [
     ("nomad_policy", "The Nomad ACL policy for its pipeline."),
     ("consul_tasks_policy", "The Consul ACL policy of its tasks."),
     ("consul_role", "The Consul role of its tasks."),
     ("consul_policy", "The Consul ACL policy for its pipeline."),
+    (
+        "consul_binding_rule",
+        "What Consul tells the tasks in its further namespaces by.",
+    ),
+    ("consul_namespace", "Its own namespace of Consul, where it has one."),
+    ("vault_namespace", "Its own namespace of Vault, where it has one."),
     ("vault_policy", "The Vault policy of its tasks."),
     ("vault_role", "The Vault JWT role of its tasks."),
 ];

@@ -19,6 +19,7 @@ use crate::provider::scope::private::Private;
 use crate::store::{
     Expect, FORMAT, Held, Phase, StoreError, Stored, TenantKey, TenantRecord, Version,
 };
+use crate::tenants::Spaces;
 
 /// Makes a planned tenant true.
 pub async fn apply(clients: &Clients, cx: &Context, request: ApplyRequest) -> ApplyResponse {
@@ -87,7 +88,8 @@ impl<'a> Work<'a> {
         overtaken(&key, expect, stored.as_ref(), planned)
             .map_err(|error| failure::store(&error))?;
         let (display, active) = (config::display_name(planned), config::is_active(planned));
-        let objects = Objects::of(clients, key.name(), &display, active).await?;
+        let spaces = spaces(clients, &key, prior, planned).await?;
+        let objects = Objects::of(clients, key.name(), &display, active, &spaces).await?;
         let names = &objects.aim.names;
         if names.is_in_the_way() {
             return Err(failure::in_the_way(names));
@@ -147,6 +149,7 @@ impl<'a> Work<'a> {
             domain: config::domain(self.planned),
             quotas: config::quotas(self.planned),
             active: config::is_active(self.planned),
+            namespaces: self.objects.aim.spaces.clone(),
             created_at,
             updated_at: self.now.clone(),
             made,
@@ -279,7 +282,7 @@ impl<'a> Work<'a> {
                 set(&mut state, name, value);
             }
         }
-        for kind in Kind::ALL {
+        for kind in Kind::found() {
             if state.get(kind.field()).is_unknown() {
                 let made = record.made.contains_key(kind.field());
                 let name = made.then(|| self.objects.aim.name(kind));
@@ -306,6 +309,29 @@ impl<'a> Work<'a> {
         set(&mut state, "status", status.into());
         state
     }
+}
+
+/// The namespaces of its own that a tenant is to have: as planned, or as the servers are where the plan could
+/// not ask them.
+async fn spaces(
+    clients: &Clients,
+    key: &TenantKey,
+    prior: &Value,
+    planned: &Value,
+) -> Result<Spaces, Diagnostic> {
+    let mut spaces = config::spaces(planned);
+    let places = [&mut spaces.consul, &mut spaces.vault];
+    for (kind, place) in config::SPACES.into_iter().zip(places) {
+        if planned.get(kind.field()).is_unknown() {
+            let usual = enterprise::usual(clients, kind, key.name()).await;
+            *place = usual.map_err(|error| failure::refused(kind, &error))?;
+        } else if prior.is_null()
+            && let Some(diagnostic) = plan::refused(clients, kind, planned).await
+        {
+            return Err(diagnostic);
+        }
+    }
+    Ok(spaces)
 }
 
 /// What the store would refuse is refused before the other servers are looked at, so that users are told

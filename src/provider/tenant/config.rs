@@ -1,5 +1,6 @@
 //! From a configuration, a plan or a state to the tenant, and the checks on the way.
 
+use super::kind::Kind;
 use super::schema::QUOTAS;
 use crate::oam::form;
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
@@ -7,7 +8,7 @@ use crate::protocol::path::AttributePath;
 use crate::protocol::value::Value;
 use crate::provider::planned::{Known, Rules};
 use crate::store::TenantKey;
-use crate::tenants::Quotas;
+use crate::tenants::{Quotas, Spaces, is_space};
 
 /// Longest name that people call a tenant by, in characters.
 const LONGEST_DISPLAY_NAME: usize = 64;
@@ -48,6 +49,23 @@ pub fn quotas(value: &Value) -> Quotas {
     }
 }
 
+/// The attributes with the namespaces of Consul and Vault that are the tenant's own.
+pub const SPACES: [Kind; 2] = [Kind::ConsulNamespace, Kind::VaultNamespace];
+
+/// The namespace of this kind that a value says, where it is known; the empty text is none.
+pub fn space(value: &Value, kind: Kind) -> Option<String> {
+    let name = value.get(kind.field()).as_str();
+    name.filter(|name| !name.is_empty()).map(str::to_owned)
+}
+
+/// The namespaces that are known.
+pub fn spaces(value: &Value) -> Spaces {
+    Spaces {
+        consul: space(value, Kind::ConsulNamespace),
+        vault: space(value, Kind::VaultNamespace),
+    }
+}
+
 /// The block of quotas; null where nothing is limited.
 pub fn quotas_value(quotas: &Quotas) -> Value {
     if quotas.is_unlimited() {
@@ -81,6 +99,10 @@ pub fn rules(value: &Value) -> Rules {
             true => Known::Is(is_active(value)),
             false => Known::No,
         },
+        spaces: match SPACES.iter().all(|kind| known(kind.field())) {
+            true => Known::Is(spaces(value)),
+            false => Known::No,
+        },
     }
 }
 
@@ -90,11 +112,13 @@ pub fn same(one: &Value, other: &Value) -> bool {
     let known = |value: &Value| {
         value.get("quotas").is_wholly_known()
             && fields.iter().all(|name| !value.get(name).is_unknown())
+            && SPACES.iter().all(|kind| !value.get(kind.field()).is_unknown())
     };
     known(one)
         && known(other)
         && fields.iter().all(|name| one.get(name) == other.get(name))
         && quotas(one) == quotas(other)
+        && spaces(one) == spaces(other)
 }
 
 /// Everything that can be wrong in a configuration, as far as its values are known.
@@ -138,6 +162,15 @@ pub fn validate(config: &Value) -> Diagnostics {
                 format!("{domain:?} is not a domain of its own"),
                 "Write one below another, such as `acme.example.com`: all hosts below it are the tenant's."
                     .to_owned(),
+            );
+        }
+    }
+    for kind in SPACES {
+        if let Some(name) = space(config, kind).filter(|name| !is_space(name)) {
+            error(
+                AttributePath::new(kind.field()),
+                format!("{name:?} is no name of a namespace"),
+                "It has 1 to 64 letters, digits and hyphens, and no hyphen at its ends.".to_owned(),
             );
         }
     }
@@ -200,6 +233,9 @@ mod tests {
             ("domain", "10.0.0.1".into(), false),
             ("domain", "`a`.example.com".into(), false),
             ("domain", "*.example.com".into(), false),
+            ("consul_namespace", "a-1".into(), true),
+            ("consul_namespace", "".into(), true),
+            ("vault_namespace", "a/b".into(), false),
             ("quotas", jobs(Value::from(0)), true),
             ("quotas", jobs(Value::UNKNOWN), true),
             ("quotas", jobs(Value::from(-1)), false),

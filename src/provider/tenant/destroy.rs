@@ -64,7 +64,7 @@ async fn destroyed(
             false => Ok(()),
         }
     };
-    let objects = Objects::to_delete(clients, key.name());
+    let objects = Objects::to_delete(clients, removal.record(), key.name());
     let deleted = match objects.delete_all(removal.record(), goes_on).await {
         Ok(diagnostics) => enterprise::lift(&clients.nomad, &objects.aim.names)
             .await

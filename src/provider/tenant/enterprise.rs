@@ -1,14 +1,140 @@
-//! What a tenant has beside the rest where Nomad is the Enterprise build: a quota of Nomad's own, to which
-//! its namespace refers, so that the scheduler keeps to the limits of CPU and memory whoever registers a
-//! job. The provider's own count goes on as on community builds: Nomad's knows no jobs and no deployments.
+//! What a tenant has beside the rest where the servers are Enterprise builds.
+//!
+//! A quota of Nomad's own, to which its namespace refers, so that the scheduler keeps to the limits of CPU and
+//! memory whoever registers a job. The provider's own count goes on as on community builds: Nomad's knows no
+//! jobs and no deployments.
+//!
+//! A namespace of Consul and one of Vault ([`crate::tenants::Spaces`]), where Nomad is the Enterprise build, too: a job can name
+//! them only there. A tenant gets them when it is made, and never later: what runs would be elsewhere.
 
-use serde_json::Value;
+use std::time::Duration;
 
+use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+
+use super::kind::Kind;
 use crate::http::Error;
 use crate::nomad::{Client, META_PREFIX, Quota, QuotaLimit};
 use crate::protocol::diagnostic::Diagnostic;
+use crate::provider::Clients;
 use crate::provider::application::failure;
 use crate::tenants::{META_TENANT, Mark, Names, Quotas};
+
+/// Which servers are Enterprise builds. Each is asked once.
+#[derive(Debug, Default)]
+pub struct Builds {
+    nomad: OnceCell<bool>,
+    consul: OnceCell<bool>,
+    vault: OnceCell<bool>,
+}
+
+/// Whether Nomad is the Enterprise build.
+///
+/// # Errors
+/// Where it does not tell.
+pub async fn has_quotas(clients: &Clients) -> Result<bool, Error> {
+    let ask = || clients.nomad.is_enterprise();
+    clients.builds.nomad.get_or_try_init(ask).await.copied()
+}
+
+/// Why a tenant can have no namespace of this kind of its own; `None` where it can.
+///
+/// # Errors
+/// Where a server does not tell.
+pub async fn without(clients: &Clients, kind: Kind) -> Result<Option<&'static str>, Error> {
+    let is_there = match (kind, &clients.vault) {
+        (Kind::VaultNamespace, None) => return Ok(Some("The provider has no `vault` block.")),
+        (Kind::VaultNamespace, Some(vault)) => {
+            let ask = || async { Ok(vault.client.health().await?.enterprise) };
+            clients.builds.vault.get_or_try_init(ask).await?
+        }
+        _ => {
+            let consul = clients.store.consul();
+            let ask = || consul.is_enterprise();
+            clients.builds.consul.get_or_try_init(ask).await?
+        }
+    };
+    Ok(match (is_there, kind) {
+        (false, Kind::VaultNamespace) => Some("Only Vault Enterprise has them."),
+        (false, _) => Some("Only Consul Enterprise has them."),
+        (true, _) if !has_quotas(clients).await? => {
+            Some("Only with Nomad Enterprise can a job name one.")
+        }
+        (true, _) => None,
+    })
+}
+
+/// What a tenant that is new has where its configuration says nothing: a namespace of its name.
+///
+/// # Errors
+/// Where a server does not tell.
+pub async fn usual(clients: &Clients, kind: Kind, tenant: &str) -> Result<Option<String>, Error> {
+    let reason = without(clients, kind).await?;
+    Ok(reason.is_none().then(|| tenant.to_owned()))
+}
+
+/// How often it is looked whether something is gone, a second after each other. Consul and Vault delete a
+/// namespace when they have answered.
+const LOOKS: u32 = 60;
+
+/// Waits until something is gone, for a while: what comes after tells otherwise.
+///
+/// # Errors
+/// Where the server does not tell.
+pub async fn until_gone<'a>(
+    is_gone: impl Fn() -> BoxFuture<'a, Result<bool, Error>>,
+) -> Result<(), Error> {
+    for _ in 0..LOOKS {
+        if is_gone().await? {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    tracing::warn!("a namespace that was deleted is still there");
+    Ok(())
+}
+
+/// Where Nomad's quota and the namespace's reference to it are not as the tenant's limits say: the place, what
+/// should be there, and what is.
+///
+/// # Errors
+/// Where Nomad does not tell.
+pub async fn differences(
+    nomad: &Client,
+    names: &Names,
+    quotas: &Quotas,
+) -> Result<Vec<(String, Value, Value)>, Diagnostic> {
+    const QUOTA: &str = "nomad_quota";
+    let slug = names.slug();
+    let wanted = wanted(nomad, names, quotas).await.map_err(told)?;
+    let live = nomad.quota(&slug).await.map_err(told)?;
+    let namespace = nomad.namespace(names.namespace()).await.map_err(told)?;
+    let mut found = Vec::new();
+    match (&wanted, &live) {
+        (Some(wanted), None) => found.push((QUOTA.to_owned(), json!(wanted.name), Value::Null)),
+        (Some(wanted), Some(live)) if !is_ours(live, names) => {
+            let place = format!("{QUOTA}.description");
+            found.push((place, json!(wanted.description), json!(live.description)));
+        }
+        (Some(wanted), Some(live)) if !is_same(live, wanted) => {
+            let place = format!("{QUOTA}.limits");
+            found.push((place, json!(limits(wanted)), json!(limits(live))));
+        }
+        (None, Some(live)) if is_ours(live, names) => {
+            found.push((QUOTA.to_owned(), Value::Null, json!(live.name)));
+        }
+        _ => {}
+    }
+    let name = wanted.as_ref().map_or("", |wanted| wanted.name.as_str());
+    if let Some(namespace) = namespace
+        && namespace.quota != name
+        && (wanted.is_some() || namespace.quota == slug)
+    {
+        found.push(("namespace.quota".to_owned(), json!(name), json!(namespace.quota)));
+    }
+    Ok(found)
+}
 
 /// Makes Nomad's quota what the tenant's limits say, and has the namespace, which is there, refer to it.
 /// Does nothing on a community build.
@@ -91,12 +217,16 @@ fn is_ours(live: &Quota, names: &Names) -> bool {
 
 /// Whether Nomad has what is wanted; it sends more than it was sent.
 fn is_same(live: &Quota, wanted: &Quota) -> bool {
+    limits(live) == limits(wanted)
+}
+
+/// What the provider looks after in a quota.
+fn limits(quota: &Quota) -> Vec<Value> {
     let known = |limit: &QuotaLimit| {
         let of = |name| limit.region_limit.get(name).and_then(Value::as_i64);
-        (limit.region.clone(), of("CPU"), of("MemoryMB"))
+        json!({ "Region": limit.region, "CPU": of("CPU"), "MemoryMB": of("MemoryMB") })
     };
-    let all = |quota: &Quota| quota.limits.iter().map(known).collect::<Vec<_>>();
-    all(live) == all(wanted)
+    quota.limits.iter().map(known).collect()
 }
 
 fn told(error: Error) -> Diagnostic {

@@ -73,7 +73,14 @@ pub fn refused(kind: Kind, error: &http::Error) -> Diagnostic {
             Kind::Namespace | Kind::NomadPolicy => {
                 " Namespaces and policies of Nomad take a management token."
             }
-            Kind::ConsulTasksPolicy | Kind::ConsulRole | Kind::ConsulPolicy => {
+            Kind::ConsulNamespace => " Namespaces of Consul take a token with `operator = \"write\"`.",
+            Kind::VaultNamespace => {
+                " The token needs to read, write and delete `sys/namespaces/*`."
+            }
+            Kind::ConsulTasksPolicy
+            | Kind::ConsulRole
+            | Kind::ConsulPolicy
+            | Kind::ConsulBindingRule => {
                 " Policies and roles of Consul take a token with `acl = \"write\"`."
             }
             Kind::VaultPolicy | Kind::VaultRole => {
@@ -121,7 +128,7 @@ pub fn exists(kind: Kind, name: &str, whose: &Whose, names: &Names) -> Diagnosti
     };
     let take_over = match (whose, kind) {
         (Whose::Anothers(_), _) | (_, Kind::VaultRole) => String::new(),
-        (_, Kind::Namespace) => format!(
+        (_, Kind::Namespace | Kind::ConsulNamespace | Kind::VaultNamespace) => format!(
             " To hand it over to this tenant, give it the meta {META_TENANT:?} = {:?} and \
              \"oam.prefix\" = {:?}.",
             names.tenant(),
@@ -165,6 +172,55 @@ pub fn not_empty(name: &str, words: &str) -> Diagnostic {
             "Nomad does not delete it: {words}. What is in it belongs to no application of this tenant. \
              Remove it and destroy the tenant again; until then no application of it can be applied."
         ),
+    )
+}
+
+/// Something is still in a namespace that the server would delete with all that is in it.
+pub fn space_not_empty(kind: Kind, name: &str, left: &[String]) -> Diagnostic {
+    const SHOWN: usize = 10;
+    let noun = kind.noun();
+    let mut all = left.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    if left.len() > SHOWN {
+        all.push_str(&format!(" and {} more", left.len() - SHOWN));
+    }
+    Diagnostic::error(
+        format!("The {noun} {name:?} is not empty"),
+        format!(
+            "It would be deleted with all that is in it: {all}. Remove that and destroy the tenant again; \
+             until then no application of it can be applied."
+        ),
+    )
+}
+
+/// A tenant is to have a namespace that the servers do not have.
+pub fn no_spaces(kind: Kind, why: &str) -> Diagnostic {
+    Diagnostic::error(
+        format!("There are no {}s here", kind.noun()),
+        format!("{why} Remove the attribute: without it, the tenant has what the servers have."),
+    )
+    .at(AttributePath::new(kind.field()))
+}
+
+/// What a tenant's own Vault namespace needs could not be put there.
+pub fn furnish(namespace: &str, error: &http::Error) -> Diagnostic {
+    let mut detail = error.detail();
+    detail.push_str(&format!(
+        " The tenant's Vault namespace {namespace:?} needs the login of Nomad's tasks and a key-value store. \
+         Give the token the rights to make them, or make them by hand (`nomad setup vault` with \
+         VAULT_NAMESPACE={namespace}, `vault secrets enable`), and apply again."
+    ));
+    Diagnostic::error(
+        format!("The tenant's Vault namespace: {}", error.summary()),
+        detail,
+    )
+}
+
+/// The provider's own login, which that of a tenant's namespace is to be like, is not there.
+pub fn no_login(login: &str) -> Diagnostic {
+    Diagnostic::error(
+        format!("No login of Nomad's tasks at {login:?} in Vault"),
+        "The one in the tenant's namespace trusts whom this one trusts. Enable it (`nomad setup vault`), or \
+         set `auth_path` in the provider's `vault` block.",
     )
 }
 

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
 use super::kind::Kind;
-use crate::consul::{AclLink, AclPolicy as ConsulPolicy, AclRole};
+use crate::consul::{self, AclLink, AclPolicy as ConsulPolicy, AclRole, BindingRule};
 use crate::nomad::{self, AclPolicy as NomadPolicy, META_PREFIX, Namespace};
-use crate::tenants::{META_TENANT, Mark, Names, policies};
+use crate::tenants::policies::Home;
+use crate::tenants::{META_TENANT, Mark, Names, Spaces, policies};
 use crate::vault::{JwtRole, KvVersion};
 
 /// A thing on a server, as it is or as it should be.
@@ -21,6 +22,12 @@ pub enum Object {
     ConsulPolicy(ConsulPolicy),
     /// A Consul role.
     ConsulRole(AclRole),
+    /// A Consul namespace.
+    ConsulNamespace(consul::Namespace),
+    /// Consul's binding rules: those that say that they are the tenant's.
+    ConsulBindingRules(Vec<BindingRule>),
+    /// The meta of a Vault namespace.
+    VaultNamespace(Map<String, Json>),
     /// The text of a Vault policy.
     VaultPolicy(String),
     /// A Vault JWT role.
@@ -47,6 +54,12 @@ pub struct Aim {
     pub display_name: String,
     /// Whether its applications can be applied.
     pub active: bool,
+    /// The namespaces of its own.
+    pub spaces: Spaces,
+    /// Whether the provider's records are in a Consul namespace other than `default`.
+    pub is_apart: bool,
+    /// The auth methods of Consul with which Nomad's tasks log in.
+    pub methods: Vec<String>,
     /// The Vault, where there is one.
     pub vault: Option<AimVault>,
 }
@@ -72,6 +85,9 @@ impl Aim {
             Kind::NomadPolicy | Kind::ConsulPolicy => self.names.slug(),
             Kind::ConsulTasksPolicy => self.names.tasks_policy(),
             Kind::ConsulRole => self.names.consul_role(),
+            Kind::ConsulBindingRule => self.names.consul_selector(),
+            Kind::ConsulNamespace => self.spaces.consul.clone().unwrap_or_default(),
+            Kind::VaultNamespace => self.spaces.vault.clone().unwrap_or_default(),
             Kind::VaultPolicy | Kind::VaultRole => self.names.vault_slug(),
         }
     }
@@ -92,11 +108,7 @@ impl Aim {
             Kind::Namespace => Object::Namespace(Namespace {
                 name,
                 description: self.display_name.clone(),
-                meta: [
-                    (META_TENANT.to_owned(), names.tenant().to_owned()),
-                    (META_PREFIX.to_owned(), names.prefix().to_owned()),
-                ]
-                .into(),
+                meta: names_mark(names).into(),
                 ..Namespace::default()
             }),
             Kind::NomadPolicy => Object::NomadPolicy(NomadPolicy {
@@ -120,9 +132,36 @@ impl Aim {
             Kind::ConsulPolicy => Object::ConsulPolicy(ConsulPolicy {
                 name,
                 description: mark,
-                rules: policies::consul(names, self.active),
+                rules: policies::consul(names, self.active, self.home()),
                 ..ConsulPolicy::default()
             }),
+            Kind::ConsulBindingRule => {
+                let methods = self.methods.iter();
+                let rules = methods.map(|method| BindingRule {
+                    id: String::new(),
+                    description: mark.clone(),
+                    auth_method: method.clone(),
+                    selector: names.consul_selector(),
+                    bind_type: "role".to_owned(),
+                    bind_name: names.consul_role(),
+                });
+                let rules: Vec<_> = rules.collect();
+                (!rules.is_empty()).then_some(Object::ConsulBindingRules(rules))?
+            }
+            Kind::ConsulNamespace => {
+                let name = self.spaces.consul.clone()?;
+                Object::ConsulNamespace(consul::Namespace {
+                    name,
+                    description: self.display_name.clone(),
+                    meta: names_mark(names).into(),
+                    ..consul::Namespace::default()
+                })
+            }
+            Kind::VaultNamespace => {
+                self.spaces.vault.as_ref().and(self.vault.as_ref())?;
+                let meta = names_mark(names).into_iter();
+                Object::VaultNamespace(meta.map(|(k, v)| (k, v.into())).collect())
+            }
             Kind::VaultPolicy => {
                 let vault = self.vault.as_ref()?;
                 let version = match vault.version {
@@ -145,6 +184,24 @@ impl Aim {
     }
 }
 
+impl Aim {
+    fn home(&self) -> Home<'_> {
+        match &self.spaces.consul {
+            None => Home::Here,
+            Some(_) if self.is_apart => Home::OutOfReach,
+            Some(own) => Home::In(own),
+        }
+    }
+}
+
+/// The mark of what has room for a meta.
+fn names_mark(names: &Names) -> [(String, String); 2] {
+    [
+        (META_TENANT.to_owned(), names.tenant().to_owned()),
+        (META_PREFIX.to_owned(), names.prefix().to_owned()),
+    ]
+}
+
 impl Object {
     /// Who made it.
     pub fn whose(&self, names: &Names) -> Whose {
@@ -156,14 +213,23 @@ impl Object {
                 Whose::Anothers(format!("the tenant {tenant} (Consul key prefix {prefix})"))
             }
         };
+        let in_meta = |read: &dyn Fn(&str) -> Option<String>| {
+            by(read(META_TENANT).map(|tenant| Mark {
+                tenant,
+                prefix: read(META_PREFIX).unwrap_or_default(),
+            }))
+        };
         match self {
             Self::Namespace(it) => match nomad::owner(&it.meta) {
                 Some(scope) => Whose::Anothers(scope.to_string()),
-                None => by(it.meta.get(META_TENANT).map(|tenant| Mark {
-                    tenant: tenant.clone(),
-                    prefix: it.meta.get(META_PREFIX).cloned().unwrap_or_default(),
-                })),
+                None => in_meta(&|key| it.meta.get(key).cloned()),
             },
+            Self::ConsulNamespace(it) => in_meta(&|key| it.meta.get(key).cloned()),
+            Self::VaultNamespace(meta) => {
+                in_meta(&|key| Some(meta.get(key)?.as_str()?.to_owned()))
+            }
+            // Others are not looked at.
+            Self::ConsulBindingRules(_) => Whose::Ours,
             Self::NomadPolicy(it) => by(Mark::read(&it.description)),
             Self::ConsulPolicy(it) => by(Mark::read(&it.description)),
             Self::ConsulRole(it) => by(Mark::read(&it.description)),
@@ -192,6 +258,22 @@ impl Object {
                         ..Namespace::default()
                     }
                 })
+            }
+            (Self::ConsulNamespace(live), Self::ConsulNamespace(wanted)) => {
+                let mut meta = live.meta;
+                meta.extend(wanted.meta);
+                Self::ConsulNamespace(consul::Namespace {
+                    meta,
+                    rest: live.rest,
+                    ..wanted
+                })
+            }
+            (Self::ConsulBindingRules(live), Self::ConsulBindingRules(mut wanted)) => {
+                for rule in &mut wanted {
+                    let same = live.iter().find(|it| it.auth_method == rule.auth_method);
+                    rule.id = same.map(|it| it.id.clone()).unwrap_or_default();
+                }
+                Self::ConsulBindingRules(wanted)
             }
             (Self::ConsulPolicy(live), Self::ConsulPolicy(wanted)) => {
                 Self::ConsulPolicy(ConsulPolicy {
@@ -238,6 +320,28 @@ impl Object {
                 ("meta.oam.tenant", json!(it.meta.get(META_TENANT))),
                 ("meta.oam.prefix", json!(it.meta.get(META_PREFIX))),
             ]),
+            Self::ConsulNamespace(it) => named(&[
+                ("description", json!(it.description)),
+                ("meta.oam.tenant", json!(it.meta.get(META_TENANT))),
+                ("meta.oam.prefix", json!(it.meta.get(META_PREFIX))),
+            ]),
+            Self::VaultNamespace(meta) => named(&[
+                ("custom_metadata.oam.tenant", json!(meta.get(META_TENANT))),
+                ("custom_metadata.oam.prefix", json!(meta.get(META_PREFIX))),
+            ]),
+            Self::ConsulBindingRules(rules) => {
+                let mut fields: BTreeMap<_, Vec<Json>> = BTreeMap::new();
+                for rule in rules {
+                    let said = json!({
+                        "selector": rule.selector,
+                        "bind_type": rule.bind_type,
+                        "bind_name": rule.bind_name,
+                    });
+                    let of_method = fields.entry(rule.auth_method.clone());
+                    of_method.or_default().push(said);
+                }
+                fields.into_iter().map(|(k, v)| (k, v.into())).collect()
+            }
             Self::NomadPolicy(it) => named(&[
                 ("description", json!(it.description)),
                 ("rules", json!(it.rules)),
@@ -280,6 +384,12 @@ mod tests {
             names: Names::of("oam", tenant),
             display_name: "ACME".to_owned(),
             active,
+            spaces: Spaces {
+                consul: Some(tenant.to_owned()),
+                vault: Some(tenant.to_owned()),
+            },
+            is_apart: false,
+            methods: vec!["nomad-workloads".to_owned()],
             vault: Some(AimVault {
                 auth_path: "jwt-nomad".to_owned(),
                 mount: "secret".to_owned(),
@@ -295,7 +405,10 @@ mod tests {
             let (mine, other) = (aim("acme", true), aim("beta", true));
             let object = mine.wanted(kind).unwrap();
             assert_eq!(object.whose(&mine.names), Whose::Ours, "{kind:?}");
-            assert_ne!(object.whose(&other.names), Whose::Ours, "{kind:?}");
+            // Of binding rules, those of others are not even looked at.
+            if kind != Kind::ConsulBindingRule {
+                assert_ne!(object.whose(&other.names), Whose::Ours, "{kind:?}");
+            }
             assert!(object.differences(&object).is_empty(), "{kind:?}");
             let beta = other.wanted(kind).unwrap();
             assert!(!object.differences(&beta).is_empty(), "{kind:?}");

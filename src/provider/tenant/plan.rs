@@ -5,11 +5,10 @@
 //! Every plan of a tenant, an empty one too, is noted for the applications that are planned after it
 //! ([`crate::provider::planned`]).
 
-use super::config;
-use super::failure;
 use super::kind::Kind;
+use super::{config, enterprise, failure};
 use super::read::set;
-use crate::protocol::diagnostic::{Diagnostics, has_error};
+use crate::protocol::diagnostic::{Diagnostic, Diagnostics, has_error};
 use crate::protocol::path::AttributePath;
 use crate::protocol::resource::{PlanRequest, PlanResponse};
 use crate::protocol::value::Value;
@@ -52,6 +51,32 @@ pub async fn plan(servers: &Servers, request: PlanRequest) -> PlanResponse {
         return response;
     }
     let after = config::key(state);
+    let clients = servers.known();
+    let clients = clients.as_deref();
+    let is_new = prior.is_null() || before != after;
+    for kind in config::SPACES {
+        if config.get(kind.field()).is_null() {
+            let value = match is_new {
+                true => usual(clients, kind, state).await,
+                false => prior.get(kind.field()).clone(),
+            };
+            set(state, kind.field(), value);
+        } else if let Some(clients) = clients {
+            let is_other = is_new || config::space(&prior, kind) != config::space(state, kind);
+            if is_other && let Some(diagnostic) = refused(clients, kind, state).await {
+                response.diagnostics.push(diagnostic);
+            }
+        }
+        let is_same = config::space(&prior, kind) == config::space(state, kind)
+            && !state.get(kind.field()).is_unknown();
+        if !is_new && !is_same {
+            let path = AttributePath::new(kind.field());
+            response.requires_replace.push(path);
+        }
+    }
+    if has_error(&response.diagnostics) {
+        return response;
+    }
     if !prior.is_null() && before != after {
         response.requires_replace.push(AttributePath::new("name"));
         gone(servers);
@@ -63,15 +88,36 @@ pub async fn plan(servers: &Servers, request: PlanRequest) -> PlanResponse {
     if !prior.is_null() && !changes(&prior, state) {
         return response;
     }
-    let clients = servers.known();
-    if let Some(clients) = clients.as_deref() {
+    if let Some(clients) = clients {
         response.diagnostics = problems(servers, clients, &prior, state).await;
         if has_error(&response.diagnostics) {
             return response;
         }
     }
-    fill(clients.as_deref(), &prior, state);
+    fill(clients, &prior, state);
     response
+}
+
+/// The namespace that a tenant that is new has without being told; unknown where nobody can tell yet.
+async fn usual(clients: Option<&Clients>, kind: Kind, state: &Value) -> Value {
+    let (Some(clients), Some(key)) = (clients, config::key(state)) else {
+        return Value::UNKNOWN;
+    };
+    match enterprise::usual(clients, kind, key.name()).await {
+        Ok(name) => name.map_or(Value::Null, Value::from),
+        // The apply asks again.
+        Err(error) => {
+            tracing::info!(%error, "whether there are {}s is not known yet", kind.noun());
+            Value::UNKNOWN
+        }
+    }
+}
+
+/// Why a tenant cannot have the namespace that it is to have, where that is known.
+pub async fn refused(clients: &Clients, kind: Kind, state: &Value) -> Option<Diagnostic> {
+    config::space(state, kind)?;
+    let why = enterprise::without(clients, kind).await.ok()?;
+    why.map(|why| failure::no_spaces(kind, why))
 }
 
 /// Whether there is anything to do beyond other words for the same.
@@ -179,7 +225,7 @@ fn fill(clients: Option<&Clients>, prior: &Value, state: &mut Value) {
         ("secrets_path", secrets),
         ("drift", Value::List(Vec::new())),
     ];
-    for kind in Kind::ALL {
+    for kind in Kind::found() {
         let value = match kind {
             Kind::Namespace => called(&|names| names.namespace().to_owned()),
             // Whether the role is there depends on this.

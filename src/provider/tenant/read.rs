@@ -7,13 +7,14 @@ use serde_json::Value as Json;
 use super::kind::Kind;
 use super::object::{Object, Whose};
 use super::objects::{Found, Objects};
-use super::{config, failure};
+use super::{config, enterprise, failure};
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
 use crate::protocol::resource::{ReadRequest, ReadResponse};
 use crate::protocol::value::Value;
 use crate::provider::Clients;
 use crate::provider::scope::private::Private;
 use crate::store::{Phase, Stored, TenantKey, TenantRecord};
+use crate::tenants::Spaces;
 
 /// Compares a state with the world.
 pub async fn read(clients: &Clients, request: ReadRequest) -> ReadResponse {
@@ -84,8 +85,17 @@ async fn observe(
     let mut drift = Vec::new();
     for (kind, found) in found {
         let (value, differences) = looked_at(&objects, kind, &found);
-        set(&mut state, kind.field(), value);
+        if !config::SPACES.contains(&kind) {
+            set(&mut state, kind.field(), value);
+        }
         drift.extend(differences);
+    }
+    let has_quotas = enterprise::has_quotas(clients).await;
+    if has_quotas.map_err(|error| failure::refused(Kind::Namespace, &error))? {
+        let names = &objects.aim.names;
+        let found = enterprise::differences(&clients.nomad, names, &record.quotas).await?;
+        let found = found.into_iter();
+        drift.extend(found.map(|(path, recorded, live)| difference(&path, &recorded, &live)));
     }
     set(&mut state, "drift", Value::List(drift));
     let names = &objects.aim.names;
@@ -117,12 +127,21 @@ pub fn recorded(
         Phase::Applying | Phase::Destroying => "applying",
     };
     let domain = record.domain.as_deref();
+    let space = |kind: Kind, name: &Option<String>| match name {
+        Some(name) => name.as_str().into(),
+        // None, in either way of saying so.
+        None if before.get(kind.field()).as_str() == Some("") => "".into(),
+        None => Value::Null,
+    };
+    let Spaces { consul, vault } = &record.namespaces;
     vec![
         ("name", key.name().into()),
         ("display_name", record.display_name.as_str().into()),
         ("domain", domain.map_or(Value::Null, Value::from)),
         ("quotas", quotas),
         ("active", record.active.into()),
+        ("consul_namespace", space(Kind::ConsulNamespace, consul)),
+        ("vault_namespace", space(Kind::VaultNamespace, vault)),
         ("id", record.id.as_str().into()),
         ("created_at", record.created_at.as_str().into()),
         ("updated_at", record.updated_at.as_str().into()),

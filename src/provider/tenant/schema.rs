@@ -57,6 +57,22 @@ pub fn resource() -> Schema {
              secrets any more.",
         ),
     ];
+    attributes.extend([
+        text(
+            Kind::ConsulNamespace.field(),
+            Mode::OptionalComputed,
+            "The namespace of Consul that is the tenant's own, on Enterprise builds of Nomad and Consul: for its \
+             services and what its tasks read. A tenant that is new there has one of its name, unless this \
+             says another, or none with `\"\"`. One that is there keeps what it has, whatever the servers \
+             become. Another one is another tenant.",
+        ),
+        text(
+            Kind::VaultNamespace.field(),
+            Mode::OptionalComputed,
+            "The namespace of Vault that is the tenant's own, below the provider's: the same, on Enterprise \
+             builds of Nomad and Vault.",
+        ),
+    ]);
     attributes.extend(computed());
     Schema {
         version: 0,
@@ -126,7 +142,7 @@ pub fn computed() -> Vec<Attribute> {
              from there. No application of the tenant can be applied until then.",
         ),
     ];
-    all.extend(Kind::ALL.map(|kind| text(kind.field(), doc(kind))));
+    all.extend(Kind::found().map(|kind| text(kind.field(), doc(kind))));
     all.extend([
         text(
             "service_prefix",
@@ -153,9 +169,17 @@ pub fn computed() -> Vec<Attribute> {
     all
 }
 
-fn doc(kind: Kind) -> &'static str {
+/// What the attribute of a kind of thing says.
+pub fn doc(kind: Kind) -> &'static str {
     match kind {
         Kind::Namespace => "The Nomad namespace of its jobs.",
+        Kind::ConsulNamespace => "Its own namespace of Consul, where it has one.",
+        Kind::VaultNamespace => "Its own namespace of Vault, where it has one.",
+        Kind::ConsulBindingRule => {
+            "What Consul tells the tasks in the tenant's further namespaces by (those of namespace scopes, such \
+             as `acme-batch`), so that they get the same role: the selector of a binding rule. Null where \
+             Consul has its ACLs off, or Nomad's tasks do not log in there."
+        }
         Kind::NomadPolicy => {
             "The Nomad ACL policy for its pipeline; null where Nomad has its ACLs off."
         }
