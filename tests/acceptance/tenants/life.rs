@@ -23,6 +23,10 @@ fn a_tenant_lives_on_servers_with_access_control() {
         ("consul_tasks_policy", "tl-tlacme-tasks"),
         ("consul_role", "nomad-tlacme-tasks"),
         ("consul_policy", "tl-tlacme"),
+        (
+            "consul_binding_rule",
+            "\"nomad_service\" not in value and value.nomad_namespace matches \"^tlacme-\"",
+        ),
         ("vault_policy", "tl-tlacme"),
         ("vault_role", "tl-tlacme"),
         ("service_prefix", "tlacme-"),
