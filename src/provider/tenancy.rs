@@ -17,8 +17,8 @@ use crate::protocol::path::AttributePath;
 use crate::store::{
     DEFAULT_TENANT, Phase, SeenTenant, StoreError, Stored, TenantKey, TenantRecord, Version,
 };
-use crate::tenants::{Domains, Spaces};
 use crate::tenants::bounds::{self, Facts};
+use crate::tenants::{Domains, Spaces};
 
 /// What an application's plan or apply knows of its tenant.
 #[derive(Debug)]

@@ -248,13 +248,18 @@ mod tests {
     #[test]
     fn what_is_in_a_namespace_of_its_own_is_reached_there() {
         let text = consul(&acme(), true, Home::In("acme"));
-        let (records, own) = text.split_once("namespace \"acme\" {\n").unwrap_or_default();
+        let (records, own) = text
+            .split_once("namespace \"acme\" {\n")
+            .unwrap_or_default();
         assert!(records.contains("oam/applications/acme/"), "{text}");
         assert!(!records.contains("key_prefix \"acme/\""), "{text}");
         assert!(own.starts_with("key_prefix \"acme/\" {\n  policy = \"write\""));
         assert!(own.contains("service_prefix \"acme-\""), "{text}");
         let text = consul(&acme(), true, Home::OutOfReach);
-        assert!(!text.contains("acme-") && text.contains("oam/usage/acme"), "{text}");
+        assert!(
+            !text.contains("acme-") && text.contains("oam/usage/acme"),
+            "{text}"
+        );
     }
 
     #[test]

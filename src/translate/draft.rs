@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::task::{Program, fetch_variables, pull_with};
 use super::{Inverse, META_APPLICATION, META_COMPONENT, Origin, Target, Translation};
 use crate::nomad::job::{
-    Check, Connect, Consul, Job, Network, Periodic, Port, Proxy, RestartPolicy, Service, SidecarService,
-    Task, TaskGroup, Upstream, VolumeMount,
+    Check, Connect, Consul, Job, Network, Periodic, Port, Proxy, RestartPolicy, Service,
+    SidecarService, Task, TaskGroup, Upstream, VolumeMount,
 };
 use crate::oam::application::{HealthCheck, Life};
 use crate::oam::container::Container;

@@ -207,3 +207,59 @@ fn job(
 pub fn job_type(component_type: &str) -> Option<&'static str> {
     ComponentType::from_name(component_type).map(draft::nomad_type)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use serde_json::json;
+
+    use super::*;
+
+    /// A component with a service, a secret and a key, and a sidecar with neither.
+    fn translated(target: &Target) -> serde_json::Value {
+        let application = json!({ "name": "shop", "tenant": "acme", "component": { "web": {
+            "type": "webservice",
+            "image": "a:1",
+            "port": { "http": { "port": 80 } },
+            "service_discovery": {},
+            "env_from": {
+                "A": { "vault_secret": { "path": "secret/data/acme/db", "field": "a" } },
+                "B": { "consul_key": { "key": "acme/b" } },
+            },
+            "sidecar": { "log": { "image": "b:1" } },
+            "target_clusters": ["east"],
+        } } });
+        let application = crate::oam::parse(&Node::from(&application)).unwrap();
+        let translated = translate(&application, target);
+        serde_json::to_value(&translated[0].job).unwrap()
+    }
+
+    #[test]
+    fn the_jobs_of_a_tenant_name_its_namespaces() {
+        let target = Target {
+            consul_namespace: Some("acme".to_owned()),
+            vault_namespace: Some("platform/acme".to_owned()),
+            clusters: [("east".to_owned(), Place::default())].into(),
+            ..Target::default()
+        };
+        let group = &translated(&target)["TaskGroups"][0];
+        assert_eq!(group["Consul"], json!({ "Namespace": "acme" }));
+        let task = &group["Tasks"][0];
+        // A task with a block of its own does not take its group's.
+        assert_eq!(task["Consul"], json!({ "Namespace": "acme" }));
+        assert_eq!(task["Vault"], json!({ "Namespace": "platform/acme" }));
+        let sidecar = &group["Tasks"][1];
+        assert_eq!((sidecar.get("Consul"), sidecar.get("Vault")), (None, None));
+
+        let without = Target {
+            consul_namespace: None,
+            vault_namespace: None,
+            ..target
+        };
+        let group = &translated(&without)["TaskGroups"][0];
+        assert_eq!(group.get("Consul"), None);
+        assert_eq!(group["Tasks"][0]["Consul"], json!({}));
+        assert_eq!(group["Tasks"][0]["Vault"], json!({}));
+    }
+}

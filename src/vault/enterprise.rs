@@ -117,9 +117,7 @@ impl Client {
             Ok(None) => Ok(None),
             Ok(Some(answer)) => {
                 let mut config: Map<String, Value> = data(&answer)?;
-                config.retain(|name, value| {
-                    TRUST.contains(&name.as_str()) && !is_empty(value)
-                });
+                config.retain(|name, value| TRUST.contains(&name.as_str()) && !is_empty(value));
                 Ok(Some(config))
             }
             Err(error) if error.is_not_found() => Ok(None),

@@ -8,6 +8,7 @@ mod applications;
 mod boundaries;
 mod crashes;
 mod drift;
+mod enterprise;
 mod life;
 mod others;
 mod pipelines;
@@ -64,8 +65,11 @@ fn namespace(servers: &Servers, name: &str) -> Option<Value> {
 }
 
 /// What is made for a tenant on servers with access control: where it is found, and its attribute.
-fn made(prefix: &str, name: &str) -> [(&'static str, String); 7] {
+fn made(prefix: &str, name: &str) -> [(&'static str, String); 8] {
     let slug = format!("{prefix}-{name}");
+    let mark = format!(
+        "Of the tenant {name}, made by terraform-provider-oam with the Consul key prefix {prefix}"
+    );
     [
         ("namespace", format!("/v1/namespace/{name}")),
         ("nomad_policy", format!("/v1/acl/policy/{slug}")),
@@ -78,6 +82,8 @@ fn made(prefix: &str, name: &str) -> [(&'static str, String); 7] {
             format!("/v1/acl/role/name/nomad-{name}-tasks"),
         ),
         ("consul_policy", format!("/v1/acl/policy/name/{slug}")),
+        // Binding rules have no names.
+        ("consul_binding_rule", mark),
         ("vault_policy", format!("/v1/sys/policies/acl/{slug}")),
         ("vault_role", format!("/v1/auth/jwt-nomad/role/{slug}")),
     ]
@@ -88,6 +94,11 @@ fn find(servers: &Servers, kind: &str, path: &str) -> Option<Value> {
     match kind {
         "namespace" | "nomad_policy" => servers.nomad.find(path),
         "vault_policy" | "vault_role" => servers.vault().find(path),
+        "consul_binding_rule" => {
+            let all = servers.consul.get("/v1/acl/binding-rules");
+            let mut all = all.as_array().unwrap().iter();
+            all.find(|rule| rule["Description"] == path).cloned()
+        }
         _ => servers.consul.find(path),
     }
 }

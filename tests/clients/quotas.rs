@@ -13,7 +13,7 @@ use oam_provider::store::{
     ApplicationKey, Expect, FORMAT, Held, Measure, Phase, Record, Store, StoreError, TenantKey,
     TenantRecord, Uses, Version,
 };
-use oam_provider::tenants::{Ledger, Overrun, Quota, Quotas, Usage};
+use oam_provider::tenants::{Ledger, Overrun, Quota, Quotas, Spaces, Usage};
 
 use super::consul_at;
 use super::store::record;
@@ -78,6 +78,7 @@ async fn managed(store: &Store, quotas: Quotas) {
         domain: None,
         quotas,
         active: true,
+        namespaces: Spaces::default(),
         created_at: "2026-01-01T00:00:00Z".to_owned(),
         updated_at: "2026-01-01T00:00:00Z".to_owned(),
         made: BTreeMap::new(),

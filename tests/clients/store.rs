@@ -41,6 +41,7 @@ pub(super) fn record(revision: u64, phase: Phase, image: &str) -> Record {
         document: json!({ "kind": "Application", "image": image }),
         jobs: [("web".to_owned(), job)].into(),
         applied_scopes: BTreeMap::new(),
+        namespaces: oam_provider::tenants::Spaces::default(),
         leaving: BTreeSet::new(),
         reserved: None,
         operation: None,

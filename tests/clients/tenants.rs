@@ -6,7 +6,7 @@ use oam_provider::store::{
     ApplicationKey, Expect, FORMAT, Held, Phase, Record, SeenTenant, Store, StoreError, TenantKey,
     TenantRecord, Uses, Version,
 };
-use oam_provider::tenants::Quotas;
+use oam_provider::tenants::{Quotas, Spaces};
 
 use super::consul_at;
 use super::store::record;
@@ -35,6 +35,7 @@ fn tenant(revision: u64, domain: Option<&str>) -> TenantRecord {
         domain: domain.map(str::to_owned),
         quotas: Quotas::default(),
         active: true,
+        namespaces: Spaces::default(),
         created_at: String::new(),
         updated_at: String::new(),
         made: std::collections::BTreeMap::new(),

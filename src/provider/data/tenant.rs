@@ -133,8 +133,14 @@ const MADE: [(&str, &str); 9] = [
         "consul_binding_rule",
         "What Consul tells the tasks in its further namespaces by.",
     ),
-    ("consul_namespace", "Its own namespace of Consul, where it has one."),
-    ("vault_namespace", "Its own namespace of Vault, where it has one."),
+    (
+        "consul_namespace",
+        "Its own namespace of Consul, where it has one.",
+    ),
+    (
+        "vault_namespace",
+        "Its own namespace of Vault, where it has one.",
+    ),
     ("vault_policy", "The Vault policy of its tasks."),
     ("vault_role", "The Vault JWT role of its tasks."),
 ];

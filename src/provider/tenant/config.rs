@@ -112,7 +112,9 @@ pub fn same(one: &Value, other: &Value) -> bool {
     let known = |value: &Value| {
         value.get("quotas").is_wholly_known()
             && fields.iter().all(|name| !value.get(name).is_unknown())
-            && SPACES.iter().all(|kind| !value.get(kind.field()).is_unknown())
+            && SPACES
+                .iter()
+                .all(|kind| !value.get(kind.field()).is_unknown())
     };
     known(one)
         && known(other)

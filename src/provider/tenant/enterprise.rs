@@ -131,7 +131,11 @@ pub async fn differences(
         && namespace.quota != name
         && (wanted.is_some() || namespace.quota == slug)
     {
-        found.push(("namespace.quota".to_owned(), json!(name), json!(namespace.quota)));
+        found.push((
+            "namespace.quota".to_owned(),
+            json!(name),
+            json!(namespace.quota),
+        ));
     }
     Ok(found)
 }

@@ -73,7 +73,9 @@ pub fn refused(kind: Kind, error: &http::Error) -> Diagnostic {
             Kind::Namespace | Kind::NomadPolicy => {
                 " Namespaces and policies of Nomad take a management token."
             }
-            Kind::ConsulNamespace => " Namespaces of Consul take a token with `operator = \"write\"`.",
+            Kind::ConsulNamespace => {
+                " Namespaces of Consul take a token with `operator = \"write\"`."
+            }
             Kind::VaultNamespace => {
                 " The token needs to read, write and delete `sys/namespaces/*`."
             }
@@ -179,7 +181,12 @@ pub fn not_empty(name: &str, words: &str) -> Diagnostic {
 pub fn space_not_empty(kind: Kind, name: &str, left: &[String]) -> Diagnostic {
     const SHOWN: usize = 10;
     let noun = kind.noun();
-    let mut all = left.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    let mut all = left
+        .iter()
+        .take(SHOWN)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(", ");
     if left.len() > SHOWN {
         all.push_str(&format!(" and {} more", left.len() - SHOWN));
     }

@@ -225,9 +225,7 @@ impl Object {
                 None => in_meta(&|key| it.meta.get(key).cloned()),
             },
             Self::ConsulNamespace(it) => in_meta(&|key| it.meta.get(key).cloned()),
-            Self::VaultNamespace(meta) => {
-                in_meta(&|key| Some(meta.get(key)?.as_str()?.to_owned()))
-            }
+            Self::VaultNamespace(meta) => in_meta(&|key| Some(meta.get(key)?.as_str()?.to_owned())),
             // Others are not looked at.
             Self::ConsulBindingRules(_) => Whose::Ours,
             Self::NomadPolicy(it) => by(Mark::read(&it.description)),

@@ -75,21 +75,39 @@ impl<'a> Objects<'a> {
                 })
             }
         };
-        let methods = methods(&clients.store.consul().of_auth_methods()).await;
-        let methods = methods.map_err(|error| failure::refused(Kind::ConsulBindingRule, &error))?;
         let mut objects = Self::with(clients, name, display_name, active, vault, spaces);
-        objects.aim.methods = methods;
+        objects.find_methods().await?;
         Ok(objects)
+    }
+
+    /// Asks Consul for the auth methods with which Nomad's tasks log in.
+    async fn find_methods(&mut self) -> Result<(), Diagnostic> {
+        let methods = methods(&self.consul(Kind::ConsulBindingRule)).await;
+        let refused = |error| failure::refused(Kind::ConsulBindingRule, &error);
+        self.aim.methods = methods.map_err(refused)?;
+        Ok(())
     }
 
     /// Those of a tenant that is looked at. Where Vault does not tell the version of its key-value
     /// store, it is taken for the second: what is wrong is for the next apply to tell.
-    pub async fn to_see(clients: &'a Clients, record: &TenantRecord, name: &str) -> Self {
+    ///
+    /// # Errors
+    /// Where Consul does not say with which auth methods Nomad's tasks log in.
+    pub async fn to_see(
+        clients: &'a Clients,
+        record: &TenantRecord,
+        name: &str,
+    ) -> Result<Self, Diagnostic> {
         let (display, active) = (record.display_name.as_str(), record.active);
         let spaces = &record.namespaces;
         match Self::of(clients, name, display, active, spaces).await {
-            Ok(objects) => objects,
-            Err(_) => Self::with(clients, name, display, active, supposed(clients), spaces),
+            Ok(objects) => Ok(objects),
+            Err(_) => {
+                let vault = supposed(clients);
+                let mut objects = Self::with(clients, name, display, active, vault, spaces);
+                objects.find_methods().await?;
+                Ok(objects)
+            }
         }
     }
 

@@ -6,8 +6,8 @@
 //! ([`crate::provider::planned`]).
 
 use super::kind::Kind;
-use super::{config, enterprise, failure};
 use super::read::set;
+use super::{config, enterprise, failure};
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics, has_error};
 use crate::protocol::path::AttributePath;
 use crate::protocol::resource::{PlanRequest, PlanResponse};

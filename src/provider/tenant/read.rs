@@ -76,7 +76,7 @@ async fn observe(
     record: &TenantRecord,
     before: &Value,
 ) -> Result<Value, Diagnostic> {
-    let objects = Objects::to_see(clients, record, key.name()).await;
+    let objects = Objects::to_see(clients, record, key.name()).await?;
     let found = objects.find_all().await?;
     let mut state = before.clone();
     for (name, value) in recorded(key, record, before) {

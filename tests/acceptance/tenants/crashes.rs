@@ -33,6 +33,7 @@ const WRITES: &[At] = &[
     at("taskspolicy", "consul", "/v1/acl/policy", 1),
     at("consulrole", "consul", "/v1/acl/role", 1),
     at("consulpolicy", "consul", "/v1/acl/policy", 2),
+    at("binding", "consul", "/v1/acl/binding-rule", 1),
     at("vaultpolicy", "vault", "/v1/sys/policies", 1),
     at("vaultrole", "vault", "/v1/auth", 1),
     at("outcome", "consul", "/v1/txn", 2),

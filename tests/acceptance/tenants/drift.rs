@@ -36,6 +36,11 @@ fn edit(servers: &Servers, kind: &str) {
             let id = now["ID"].as_str().unwrap().to_owned();
             consul.put(&format!("/v1/acl/role/{id}"), &now);
         }
+        "consul_binding_rule" => {
+            now["Selector"] = json!("");
+            let id = now["ID"].as_str().unwrap().to_owned();
+            consul.put(&format!("/v1/acl/binding-rule/{id}"), &now);
+        }
         "vault_policy" => servers.vault().rules(
             "td-tdacme",
             "path \"secret/*\" { capabilities = [\"read\"] }",
@@ -58,6 +63,9 @@ fn delete(servers: &Servers, kind: &str) {
         "namespace" => servers.nomad.delete("/v1/namespace/tdacme"),
         "nomad_policy" => servers.nomad.delete("/v1/acl/policy/td-tdacme"),
         "consul_role" => servers.consul.delete(&format!("/v1/acl/role/{}", id())),
+        "consul_binding_rule" => servers
+            .consul
+            .delete(&format!("/v1/acl/binding-rule/{}", id())),
         "vault_policy" => servers.vault().delete("/v1/sys/policies/acl/td-tdacme"),
         "vault_role" => servers.vault().delete("/v1/auth/jwt-nomad/role/td-tdacme"),
         _ => servers.consul.delete(&format!("/v1/acl/policy/{}", id())),

@@ -93,6 +93,7 @@ fn value(tag: Tag, phase: Phase, revision: u64) -> store::Record {
         document: json!({ "kind": "Application", "revision": revision }),
         jobs: [("web".to_owned(), job)].into(),
         applied_scopes: BTreeMap::new(),
+        namespaces: oam_provider::tenants::Spaces::default(),
         reserved: None,
         leaving: BTreeSet::new(),
         operation: None,

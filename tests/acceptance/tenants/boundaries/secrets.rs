@@ -241,6 +241,83 @@ fn a_task_gets_nothing_of_another_tenants_with_its_own_identity() {
     owner.destroy();
 }
 
+/// A tenant's further namespaces are those of scopes. Nobody's namespace that only looks like one is.
+#[test]
+fn a_task_in_a_scopes_namespace_reads_what_its_tenants_tasks_do() {
+    let (servers, prefix) = (guarded(), "bm");
+    let (owner, acme, beta) = two(prefix);
+    let consul = &servers.consul;
+    let further = [format!("{acme}-more"), format!("{beta}-{acme}-more")];
+    let scopes: String = further
+        .iter()
+        .map(|name| {
+            format!(
+                "resource \"oam_namespace_scope\" \"{name}\" {{\n  name = \"{name}\"\n  namespace = \
+                 \"{name}\"\n  create = true\n}}\n"
+            )
+        })
+        .collect();
+    let line = "echo $MOTD > $NOMAD_ALLOC_DIR/data/told; exec sleep 100000";
+    let more =
+        format!("env_from \"MOTD\" {{\n      consul_key {{ key = \"{acme}/motd\" }}\n    }}");
+    let web = web("web", &more).replace(
+        r#"["/bin/sleep", "100000"]"#,
+        &format!(r#"["/bin/sh", "-c", "{line}"]"#),
+    );
+    let refer = format!("  scopes = [oam_namespace_scope.{}.id]\n{web}", further[0]);
+    let work = workspace(
+        servers,
+        prefix,
+        &(scopes + &application("bm-shop", &acme, &refer)),
+    );
+    work.apply();
+    assert_eq!(
+        file(servers, &further[0], "bm-shop-web", "told"),
+        format!("words of {acme}")
+    );
+    work.plan().assert_empty();
+
+    let others = [format!("x{acme}-more"), format!("{acme}x-more")];
+    for namespace in &others {
+        servers.nomad.namespace(namespace);
+    }
+    let login = |namespace: &str| {
+        let jwt = identity(servers, namespace, "consul.io");
+        let body = json!({ "AuthMethod": "nomad-workloads", "BearerToken": jwt }).to_string();
+        let answer =
+            consul
+                .with_token(None)
+                .ask(reqwest::Method::POST, "/v1/acl/login", Some(body));
+        let answer = answer.unwrap();
+        (answer.status == 200).then(|| answer.json())
+    };
+    let words = |token: &Value, tenant: &str| {
+        let mine = consul.with_token(token["SecretID"].as_str());
+        let path = format!("/v1/kv/{tenant}/motd?raw");
+        mine.ask(reqwest::Method::GET, &path, None).unwrap()
+    };
+    for (namespace, own, other) in [(&further[0], &acme, &beta), (&further[1], &beta, &acme)] {
+        let token = login(namespace).unwrap();
+        assert_eq!(words(&token, own).body, format!("words of {own}"));
+        assert_eq!(words(&token, other).status, 403, "{namespace}");
+        let accessor = token["AccessorID"].as_str().unwrap();
+        consul.delete(&format!("/v1/acl/token/{accessor}"));
+    }
+    for namespace in &others {
+        let token = login(namespace);
+        if let Some(token) = token {
+            for tenant in [&acme, &beta] {
+                assert_eq!(words(&token, tenant).status, 403, "{namespace}");
+            }
+        }
+    }
+    work.destroy();
+    for namespace in &others {
+        servers.nomad.delete(&format!("/v1/namespace/{namespace}"));
+    }
+    owner.destroy();
+}
+
 /// A job by hand that asks for another tenant's role does not start.
 #[test]
 fn a_job_with_another_tenants_role_does_not_start() {
