@@ -28,6 +28,40 @@ impl Store {
         }
     }
 
+    /// Begins a removal of the record in the version that was planned with. Where it has another one because
+    /// an earlier removal of this revision was interrupted, that one is taken up.
+    ///
+    /// Terraform 1.11 plans to delete what is no longer in the configuration with what was kept beside the
+    /// state before it refreshes it (its later versions refresh first), so that no plan would ever see what
+    /// the interrupted removal has left.
+    ///
+    /// # Errors
+    /// Those of `begin`.
+    pub async fn removing<R, T, F>(
+        &self,
+        key: &R::Key,
+        revision: Option<u64>,
+        version: Version,
+        begin: impl Fn(Version) -> F,
+    ) -> Result<T, StoreError>
+    where
+        R: Recorded,
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let error = match begin(version).await {
+            Err(error @ StoreError::Changed { .. }) => error,
+            begun => return begun,
+        };
+        let found = self.latest::<R>(key).await?;
+        let left = found.filter(|found| {
+            found.record.phase() == Phase::Destroying && Some(found.record.revision()) == revision
+        });
+        match left {
+            Some(left) => begin(left.version).await,
+            None => Err(error),
+        }
+    }
+
     /// Writes [`Phase::Destroying`] and takes the lock, if the record is in this version; then asks
     /// whether it is `unused`. Where it is not, or that cannot be told, the record is written back: one
     /// that was not settled before is left to be applied again.

@@ -631,13 +631,23 @@ async fn a_lost_answer_is_found_out_about() {
         .await
         .unwrap();
     let version = store.settle(held, intent(1, "one")).await.unwrap();
+    let mut seen = proxy.take_seen();
     assert_eq!(store.read(&key).await.unwrap().unwrap().version, version);
+    proxy.take_seen();
     let held = store
         .begin(&key, Expect::Version(version), intent(2, "two"), &[])
         .await
         .unwrap();
     store.remove(held).await.unwrap();
+    seen.extend(proxy.take_seen());
     assert_eq!(store.read(&key).await.unwrap(), None);
+    // Whether something was done is asked with the leader's assent: an answer from before would say no.
+    let reads = seen.iter().filter(|seen| seen.method == "GET");
+    let reads: Vec<_> = reads.map(|seen| &seen.path).collect();
+    assert!(reads.len() >= 4, "{reads:?}");
+    for read in reads {
+        assert!(read.contains("consistent="), "{read}");
+    }
 }
 
 #[tokio::test]

@@ -86,9 +86,9 @@ async fn destroyed(
             found.map_err(|error| (None, vec![failure::store(&error)]))?
         }
     };
-    let begun = clients
-        .store
-        .begin(&key, Expect::Version(version), intent.clone(), &[]);
+    let store = &clients.store;
+    let begin = |version| store.begin(&key, Expect::Version(version), intent.clone(), &[]);
+    let begun = store.removing::<Record, _, _>(&key, revision, version, begin);
     let held = match cx.cancel.run_until_cancelled(begun).await {
         Some(Ok(held)) => held,
         Some(Err(error)) => return Err((None, vec![failure::store(&error)])),

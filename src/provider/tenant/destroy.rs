@@ -37,11 +37,11 @@ async fn destroyed(
     let Some(key) = config::key(prior) else {
         return Ok(Vec::new());
     };
+    let revision = prior.get("revision").as_i64();
+    let revision = revision.and_then(|revision| u64::try_from(revision).ok());
     let version = match Private::read(&request.private).version() {
         Some(version) => version,
         None => {
-            let revision = prior.get("revision").as_i64();
-            let revision = revision.and_then(|revision| u64::try_from(revision).ok());
             let found = clients
                 .store
                 .version_at::<TenantRecord>(&key, revision)
@@ -49,7 +49,9 @@ async fn destroyed(
             found.map_err(|error| failed(failure::store(&error)))?
         }
     };
-    let begun = clients.store.begin_tenant_removal(&key, version);
+    let store = &clients.store;
+    let begin = |version| store.begin_tenant_removal(&key, version);
+    let begun = store.removing::<TenantRecord, _, _>(&key, revision, version, begin);
     let removal = match cx.cancel.run_until_cancelled(begun).await {
         Some(Ok(removal)) => removal,
         Some(Err(error)) => return Err(failed(failure::not_removed(&error))),
