@@ -1,6 +1,8 @@
 //! Records in Consul that are corrupt, of a newer provider or too large: every operation says so, and none
 //! writes over them.
 
+use std::collections::BTreeSet;
+
 use super::support::terraform::{Diagnostic, provider_block};
 use super::support::{Workspace, servers};
 use super::{ADDRESS, application, yearly};
@@ -242,12 +244,12 @@ fn every_data_source_tells_of_a_record_that_cannot_be_read() {
     let scopes = "resource \"oam_network_scope\" \"it\" {\n  name = \"read\"\n}\n\
          resource \"oam_namespace_scope\" \"it\" {\n  name = \"read\"\n  namespace = \"default\"\n}\n\
          resource \"oam_node_pool_scope\" \"it\" {\n  name = \"read\"\n  pool_name = \"default\"\n}\n\
-         resource \"oam_tenant\" \"it\" {\n  name = \"spoilt-reads\"\n}\n";
+         resource \"oam_tenant\" \"it\" {\n  name = \"ruinread\"\n  display_name = \"Reads\"\n}\n";
     let all = |image: u64| {
         let body = format!("  scopes = [oam_network_scope.it.id]\n{}", part(image));
         scopes.to_owned()
-            + &application("read", &body)
-            + &application("other", &part(1)).replace("\"it\"", "\"other\"")
+            + &application("readruin", &body)
+            + &application("otherruin", &part(1)).replace("\"it\"", "\"other\"")
     };
     let work = workspace(&all(1));
     work.apply();
@@ -259,11 +261,11 @@ fn every_data_source_tells_of_a_record_that_cannot_be_read() {
         format!("data \"oam_{kind}\" \"it\" {{\n  name = \"{name}\"\n}}\n")
     };
     let one = [
-        ("application", "read", "applications/default/read"),
+        ("application", "readruin", "applications/default/readruin"),
         ("network_scope", "read", "scopes/network/read"),
         ("namespace_scope", "read", "scopes/namespace/read"),
         ("node_pool_scope", "read", "scopes/node-pool/read"),
-        ("tenant", "spoilt-reads", "tenants/spoilt-reads"),
+        ("tenant", "ruinread", "tenants/ruinread"),
     ];
     let readers: String = one
         .iter()
@@ -277,7 +279,7 @@ fn every_data_source_tells_of_a_record_that_cannot_be_read() {
     };
     let lists = workspace(
         &[
-            source("application_revisions", "read"),
+            source("application_revisions", "readruin"),
             source("network_scope", "read"),
             "data \"oam_applications\" \"it\" {\n}\n".to_owned(),
             output("oam_application_revisions", "revisions[*].revision"),
@@ -293,20 +295,25 @@ fn every_data_source_tells_of_a_record_that_cannot_be_read() {
         let outputs: Value = serde_json::from_str(&outputs.output).unwrap();
         let values = ["application_revisions", "network_scope", "applications"]
             .map(|name| outputs[name]["value"].clone());
-        (values, run.diagnostics)
+        let said: BTreeSet<_> = run
+            .diagnostics
+            .into_iter()
+            .map(|it| (it.severity, it.summary))
+            .collect();
+        (values, said)
     };
     let (values, warnings) = listed();
     let seen = [
         json!([1, 2]),
-        json!(["default/read"]),
-        json!(["default/other", "default/read"]),
+        json!(["default/readruin"]),
+        json!(["default/otherruin", "default/readruin"]),
     ];
     assert_eq!(values, seen);
     assert!(warnings.is_empty(), "{warnings:#?}");
 
     let key = |path: &str| format!("{PREFIX}/{path}");
     let paths = one.map(|(_, _, path)| key(path));
-    let revision = key("revisions/default/read/0000000001");
+    let revision = key("revisions/default/readruin/0000000001");
     for (ruin, says) in ruins() {
         let shown: String = ruin.chars().take(40).collect();
         let good = |path: &String| consul.key(path).expect("the record").0;
@@ -338,17 +345,17 @@ fn every_data_source_tells_of_a_record_that_cannot_be_read() {
         let (values, warnings) = listed();
         assert_eq!(
             values,
-            [json!([2]), json!([]), json!(["default/other"])],
+            [json!([2]), json!([]), json!(["default/otherruin"])],
             "{shown}"
         );
         let about = |what: &str| {
             let all = warnings.iter();
-            all.filter(|it| it.severity == "warning" && it.summary.contains(what))
+            all.filter(|(severity, summary)| severity == "warning" && summary.contains(what))
                 .count()
         };
         assert_eq!(warnings.len(), 3, "{shown}: {warnings:#?}");
-        assert_eq!(about("The record of default/read"), 1);
-        assert_eq!(about("The record of revision 1 of default/read"), 1);
+        assert_eq!(about("The record of default/readruin"), 1);
+        assert_eq!(about("The record of revision 1 of default/readruin"), 1);
         assert_eq!(about("the scope network/read is in use"), 1);
         assert_eq!((good(application), good(&revision)), (ruin.clone(), ruin));
         consul.write_key(application, &before.0);
