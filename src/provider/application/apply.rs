@@ -11,11 +11,12 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::config::{self, Operation};
+use super::config::{self, Operation, Said};
 use super::private::{Private, Seen};
 use super::purge::{JobRef, Purge};
 use super::register::Registration;
 use super::{adopt, failure, plan, unchanged};
+use crate::nomad::job::Job;
 use crate::nomad::watch::{self, Healthy};
 use crate::nomad::{self, Enforce, Registered, Wait};
 use crate::oam::{self, Node};
@@ -40,7 +41,12 @@ pub async fn apply(clients: &Clients, cx: &Context, request: ApplyRequest) -> Ap
         private,
         ..
     } = &request;
-    if !prior.is_null() && !plan::changes(prior, planned, private) {
+    let before = match prior.is_null() {
+        true => None,
+        false => Said::of(prior).ok(),
+    };
+    let said = Said::of(planned);
+    if !prior.is_null() && !plan::changes(prior, before.as_ref(), said.as_ref().ok(), private) {
         // New timeouts concern the provider alone.
         let mut kept = Private::read(private);
         unchanged::seal_again(clients, prior, planned, &mut kept);
@@ -50,12 +56,17 @@ pub async fn apply(clients: &Clients, cx: &Context, request: ApplyRequest) -> Ap
             diagnostics: Vec::new(),
         };
     }
-    let (planned, scopes) = match scopes_of(clients, &request.planned).await {
+    let written = match said {
+        Ok(said) => said.written,
+        Err(diagnostics) => return request.unchanged(diagnostics),
+    };
+    let (planned, scopes) = match scopes_of(clients, &request.planned, &written).await {
         Ok(found) => found,
         Err(diagnostics) => return request.unchanged(diagnostics),
     };
     let request = ApplyRequest { planned, ..request };
-    let mut work = match Work::new(clients, &request) {
+    let said = Said::with(written, &request.planned);
+    let mut work = match Work::new(clients, &request, before.as_ref(), said) {
         Ok(work) => work,
         Err(diagnostics) => return request.unchanged(diagnostics),
     };
@@ -68,7 +79,7 @@ pub async fn apply(clients: &Clients, cx: &Context, request: ApplyRequest) -> Ap
         Err(diagnostic) => return request.unchanged(vec![diagnostic]),
     };
     // What was not known at the plan is known now, and tenants may have come or changed since.
-    let refused = plan::tenanted(&tenancy, clients, &request.planned).await;
+    let refused = plan::tenanted(&tenancy, clients, &request.planned, &work.said).await;
     if has_error(&refused) {
         return request.unchanged(refused);
     }
@@ -96,11 +107,11 @@ pub async fn apply(clients: &Clients, cx: &Context, request: ApplyRequest) -> Ap
 async fn scopes_of(
     clients: &Clients,
     planned: &Value,
+    written: &Node,
 ) -> Result<(Value, Vec<(ScopeKey, Version)>), Diagnostics> {
-    let node = config::node(planned)?;
     let mut read = Vec::new();
     let mut applied = BTreeMap::new();
-    for id in oam::references(&node) {
+    for id in oam::references(written) {
         let key = ScopeKey::parse(id)
             .map_err(|reason| vec![Diagnostic::error("Unreadable scope ID", reason)])?;
         let stored = clients.store.read_scope(&key).await;
@@ -145,10 +156,10 @@ struct Work<'a> {
     /// Whether there is no record yet.
     is_new: bool,
     key: ApplicationKey,
-    node: Node,
+    said: Said,
     translations: Vec<Translation>,
     /// The jobs of the state before, by key.
-    before: BTreeMap<String, nomad::job::Job>,
+    before: BTreeMap<String, Job>,
     /// The jobs to be written, by key.
     writes: BTreeSet<String>,
     /// The jobs to be purged, by key: because they are no more, or are elsewhere, or because Nomad
@@ -169,9 +180,14 @@ struct Done {
 }
 
 impl<'a> Work<'a> {
-    fn new(clients: &Clients, request: &'a ApplyRequest) -> Result<Self, Diagnostics> {
+    fn new(
+        clients: &Clients,
+        request: &'a ApplyRequest,
+        before: Option<&Said>,
+        said: Said,
+    ) -> Result<Self, Diagnostics> {
         let ApplyRequest { prior, planned, .. } = request;
-        let application = config::application(planned)?;
+        let application = config::application(planned, &said)?;
         // Of a replacement, Terraform hands on what belongs to the object that was replaced.
         let private = match prior {
             Value::Null => Private::default(),
@@ -191,13 +207,14 @@ impl<'a> Work<'a> {
         };
         let target = config::target(clients, key.tenant());
         let mut translations = translate::translate(&application, &target);
-        let unknown = translate::unknown_clusters(&config::resolved(planned)?, &target);
+        let unknown = translate::unknown_clusters(&said.resolved, &target);
         if !unknown.is_empty() {
             return Err(config::diagnostics(planned, &unknown));
         }
         let mut writes = BTreeSet::new();
         let mut purges = BTreeMap::new();
-        let before = plan::translated(prior, &target);
+        let before = before.map(|before| plan::translated(&before.resolved, &target));
+        let before = before.unwrap_or_default();
         for translation in &mut translations {
             let job_key = translation.key();
             let before = before.get(&job_key);
@@ -218,7 +235,7 @@ impl<'a> Work<'a> {
                 keep_count(before, &mut translation.job, seen);
             }
         }
-        for (job_key, job) in jobs_of(clients, prior, &key) {
+        for (job_key, job) in jobs_of(clients, prior, &before, &key) {
             let kept = translations.iter().any(|it| it.key() == job_key);
             if !kept {
                 purges.insert(job_key, job);
@@ -230,7 +247,7 @@ impl<'a> Work<'a> {
             private,
             is_new,
             key,
-            node: config::node(planned)?,
+            said,
             translations,
             before,
             writes,
@@ -307,7 +324,7 @@ impl<'a> Work<'a> {
             format: FORMAT,
             revision: self.revision(),
             phase,
-            document: oam::to_document(&self.node),
+            document: oam::to_document(&self.said.written),
             jobs,
             applied_scopes: applied_scopes(self.planned),
             leaving: BTreeSet::new(),
@@ -506,7 +523,7 @@ impl<'a> Work<'a> {
         }
         let wanted = self.translations.iter().filter(|translation| {
             !done.written.contains_key(&translation.key())
-                && config::promotes(&self.node, &translation.component)
+                && config::promotes(&self.said.written, &translation.component)
         });
         let results = join_all(wanted.map(|translation| async move {
             let promoted = self.promote_one(clients, cx, translation).await;
@@ -776,25 +793,29 @@ pub fn job_ref(key: &str, job: &JobRecord) -> JobRef {
     }
 }
 
-/// The jobs that a state knows of, by key. `jobs` can name one that no component stands for: one that an
-/// interrupted apply was to purge.
-pub fn jobs_of(clients: &Clients, state: &Value, key: &ApplicationKey) -> BTreeMap<String, JobRef> {
+/// The jobs that a state knows of, by key: those that its components stand for, and what `jobs` names beside
+/// them, which an interrupted apply was to purge.
+pub fn jobs_of(
+    clients: &Clients,
+    state: &Value,
+    translated: &BTreeMap<String, Job>,
+    key: &ApplicationKey,
+) -> BTreeMap<String, JobRef> {
     if adopt::is_open(state) {
         // Its jobs are nobody's yet.
         return BTreeMap::new();
     }
     let target = config::target(clients, key.tenant());
-    let translated = plan::translated(state, &target);
     let mut all: BTreeMap<_, _> = translated
-        .into_iter()
+        .iter()
         .map(|(job_key, job)| {
-            let (_, cluster) = translate::split_key(&job_key);
+            let (_, cluster) = translate::split_key(job_key);
             let job = JobRef {
                 cluster: cluster.map(str::to_owned),
-                namespace: job.namespace,
-                id: job.id,
+                namespace: job.namespace.clone(),
+                id: job.id.clone(),
             };
-            (job_key, job)
+            (job_key.clone(), job)
         })
         .collect();
     for (job_key, job) in state.get("jobs").as_map().into_iter().flatten() {
