@@ -673,6 +673,7 @@ impl<'a> Work<'a> {
         let mut state = self.planned.clone();
         let mut private = Private {
             record: version.map(|version| version.to_string()),
+            among: self.private.among,
             ..Private::default()
         };
         let mut jobs = BTreeMap::new();

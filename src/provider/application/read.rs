@@ -74,7 +74,9 @@ async fn refreshed(
         tracing::info!(application = %key, "no record: the application is gone");
         return Ok((Value::Null, None));
     };
-    let (state, private) = observe(clients, ty, &key, &stored, &request.state).await?;
+    let (state, mut private) = observe(clients, ty, &key, &stored, &request.state).await?;
+    let before = Private::read(&request.private);
+    private.among = private.among.max(before.among);
     Ok((state, Some(private)))
 }
 
