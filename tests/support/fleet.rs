@@ -78,15 +78,7 @@ impl Fleet {
                 "private": STANDARD.encode(&object.private),
             })
         });
-        json!({
-            "version": 4, "terraform_version": "1.11.4", "serial": 1, "lineage": "fleet", "outputs": {},
-            "resources": [{
-                "mode": "managed", "type": NAME, "name": "it",
-                "provider": format!("provider[\"{host}/{SOURCE}\"]"),
-                "instances": instances.collect::<Vec<_>>(),
-            }],
-            "check_results": null,
-        })
+        terraform_state(NAME, &format!("{host}/{SOURCE}"), instances.collect())
     }
 
     /// Applies these applications.
@@ -103,6 +95,19 @@ impl Fleet {
     pub async fn run(&self) -> Run {
         Run::start(&self.block).await
     }
+}
+
+/// A state of instances of one resource, `<kind>.it`.
+pub fn terraform_state(kind: &str, provider: &str, instances: Vec<Json>) -> Json {
+    json!({
+        "version": 4, "terraform_version": "1.11.4", "serial": 1, "lineage": "fleet", "outputs": {},
+        "resources": [{
+            "mode": "managed", "type": kind, "name": "it",
+            "provider": format!("provider[\"{provider}\"]"),
+            "instances": instances,
+        }],
+        "check_results": null,
+    })
 }
 
 /// Does the same with all of them, ten at a time, and gives the results in their order.
