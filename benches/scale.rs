@@ -2,11 +2,15 @@
 //!
 //! Each size has a Nomad and a Consul of its own. The applications are yearly jobs, of which nothing is
 //! placed, so that the scheduler is not what is measured. Once the provider is spoken to as Terraform does
-//! it, ten calls at once and without Terraform; then, up to [`TERRAFORM`], through Terraform. All requests
-//! go through proxies in this process that count them. The floor is a process that sends the same requests
-//! through the same proxies, and does nothing with the answers.
+//! it, ten calls at once and without Terraform; then through Terraform. All requests go through proxies in
+//! this process that count them. The floor is a process that sends the same requests through the same
+//! proxies, and does nothing with the answers.
 //!
-//! `OAM_BENCH_SIZES=10,100` measures these sizes alone.
+//! Terraform needs minutes for the apply of thousands of resources, so that it applies [`APPLIED`] at most. What
+//! it plans is what was applied without it, in a state that is written here ([`Fleet::state`]).
+//!
+//! `OAM_BENCH_SIZES=10,100` measures these sizes alone, and `OAM_BENCH_TERRAFORM=1000` takes larger ones not
+//! through Terraform.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -23,15 +27,18 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use fleet::{Fleet, Run, each, used, yearly};
+use fleet::{Fleet, Run, each, terraform_state, used, yearly};
 use serde_json::json;
 use support::proxy::{Proxy, Seen};
 use support::{Options, Servers, Workspace};
 
 const SIZES: &str = "10,100,1000,5000";
 
-/// The largest size that Terraform is run with: it needs minutes for thousands of resources itself.
-const TERRAFORM: usize = 1000;
+/// The largest size that is applied by Terraform.
+const APPLIED: usize = 100;
+
+/// The key prefix of what is applied without Terraform.
+const PREFIX: &str = "alone";
 
 /// Tells this program to be the floor: it reads URLs from its standard input.
 const FLOOR: &str = "OAM_BENCH_FLOOR";
@@ -42,6 +49,8 @@ fn main() {
         return runtime.block_on(be_the_floor());
     }
     let sizes = std::env::var("OAM_BENCH_SIZES").unwrap_or_else(|_| SIZES.to_owned());
+    let largest = std::env::var("OAM_BENCH_TERRAFORM").map(|size| size.parse().unwrap());
+    let largest = largest.unwrap_or(usize::MAX);
     println!(
         "| applications | step | wall s | CPU ms | CPU ms an application | peak MiB | to Nomad | to Consul |"
     );
@@ -52,9 +61,9 @@ fn main() {
             nomad: Proxy::start(&servers.nomad.address),
             consul: Proxy::start(&servers.consul.address),
         };
-        runtime.block_on(alone(size, &servers, &proxies));
-        if size <= TERRAFORM {
-            terraform(size, &proxies);
+        let fleet = runtime.block_on(alone(size, &servers, &proxies));
+        if size <= largest {
+            terraform(size, &proxies, &fleet);
         }
     }
 }
@@ -92,11 +101,11 @@ fn row(
     std::io::stdout().flush().unwrap();
 }
 
-/// The provider without Terraform.
-async fn alone(size: usize, servers: &Servers, proxies: &Proxies) {
+/// The provider without Terraform. Answers what is then applied.
+async fn alone(size: usize, servers: &Servers, proxies: &Proxies) -> Fleet {
     let block = json!({
         "nomad": { "address": proxies.nomad.address },
-        "consul": { "address": proxies.consul.address, "key_prefix": "alone" },
+        "consul": { "address": proxies.consul.address, "key_prefix": PREFIX },
     });
     let configs: Vec<_> = (0..size)
         .map(|n| yearly(&format!("alone-{n}"), None))
@@ -104,7 +113,7 @@ async fn alone(size: usize, servers: &Servers, proxies: &Proxies) {
     let counted = |(nomad, consul): &(Vec<Seen>, Vec<Seen>)| Some((nomad.len(), consul.len()));
     let begin = Instant::now();
     let run = Run::start(&block).await;
-    let objects = each(&configs, |config| run.create(config)).await;
+    let mut objects = each(&configs, |config| run.create(config)).await;
     row(
         size,
         "plan and apply",
@@ -113,6 +122,8 @@ async fn alone(size: usize, servers: &Servers, proxies: &Proxies) {
         counted(&proxies.seen()),
     );
     drop(run);
+    // Terraform takes them in any order, and in another one each time.
+    fastrand::shuffle(&mut objects);
     let fleet = Fleet { block, objects };
 
     let begin = Instant::now();
@@ -167,6 +178,16 @@ async fn alone(size: usize, servers: &Servers, proxies: &Proxies) {
         .zip(&fleet.objects)
         .filter(|(after, before)| after.state != before.state);
     assert_eq!(differ.count(), changed);
+    drop(run);
+
+    // As they were, for whatever comes next.
+    let run = fleet.run().await;
+    let whole = each(&fleet.objects, |object| run.settle(object)).await;
+    proxies.seen();
+    Fleet {
+        block: fleet.block,
+        objects: whole,
+    }
 }
 
 /// The time, processor time and memory of a process that sends the same requests.
@@ -216,11 +237,21 @@ async fn be_the_floor() {
     println!("{} {peak}", cpu.as_nanos());
 }
 
-fn applications(size: usize) -> String {
+fn applications(size: usize, prefix: &str, proxies: &Proxies) -> String {
+    let (nomad, consul) = (&proxies.nomad.address, &proxies.consul.address);
     format!(
-        r#"resource "oam_application" "it" {{
+        r#"provider "oam" {{
+  nomad {{
+    address = "{nomad}"
+  }}
+  consul {{
+    address    = "{consul}"
+    key_prefix = "{prefix}"
+  }}
+}}
+resource "oam_application" "it" {{
   count = {size}
-  name  = "terraform-${{count.index}}"
+  name  = "{prefix}-${{count.index}}"
   component "job" {{
     type     = "cron-task"
     schedule = "0 0 1 1 *"
@@ -234,26 +265,50 @@ fn applications(size: usize) -> String {
 }
 
 /// The same through Terraform, and as many resources of Terraform's own for comparison.
-fn terraform(size: usize, proxies: &Proxies) {
-    let mut work = Workspace::bare(&applications(size));
-    work.set("NOMAD_ADDR", &proxies.nomad.address);
-    work.set("CONSUL_HTTP_ADDR", &proxies.consul.address);
-    // Its own log is what costs Terraform most otherwise.
-    work.set("TF_LOG_PROVIDER", "");
-    proxies.seen();
-    for (step, arguments) in [
-        ("`terraform apply`", &["apply", "-auto-approve"][..]),
-        ("`terraform plan`, empty", &["plan", "-detailed-exitcode"]),
-    ] {
-        let (wall, used) = watched(&work, arguments);
+fn terraform(size: usize, proxies: &Proxies, fleet: &Fleet) {
+    let workspace = |configuration: &str| {
+        let mut work = Workspace::bare(configuration);
+        // Its own log is what costs Terraform most otherwise.
+        work.set("TF_LOG_PROVIDER", "");
+        work
+    };
+    let measured = |work: &Workspace, step: &str, arguments: &[&str]| {
+        proxies.seen();
+        let (wall, used) = watched(work, arguments);
         let (nomad, consul) = proxies.seen();
         row(size, step, wall, used, Some((nomad.len(), consul.len())));
+    };
+    if size <= APPLIED {
+        let work = workspace(&applications(size, "terraform", proxies));
+        measured(&work, "`terraform apply`", &["apply", "-auto-approve"]);
     }
-    let work = Workspace::bare(&format!(
+    let work = workspace(&applications(size, PREFIX, proxies));
+    work.write("terraform.tfstate", &fleet.state(&work).to_string());
+    // With another exit code it would fail: the plan is empty.
+    let plan = &["plan", "-detailed-exitcode"];
+    measured(&work, "`terraform plan`, empty", plan);
+    let work = workspace(&format!(
         "resource \"terraform_data\" \"it\" {{\n  count = {size}\n  input = count.index\n}}\n"
     ));
-    work.run(&["apply", "-auto-approve"]).succeeded();
-    let (wall, used) = watched(&work, &["plan", "-detailed-exitcode"]);
+    work.write("versions.tf", "");
+    let instances = (0..size).map(|n| {
+        let value = json!({ "value": n, "type": "number" });
+        json!({
+            "index_key": n,
+            "schema_version": 0,
+            "attributes": {
+                "id": format!("id-{n}"), "input": value, "output": value, "triggers_replace": null,
+            },
+            "sensitive_attributes": [],
+        })
+    });
+    let state = terraform_state(
+        "terraform_data",
+        "terraform.io/builtin/terraform",
+        instances.collect(),
+    );
+    work.write("terraform.tfstate", &state.to_string());
+    let (wall, used) = watched(&work, plan);
     row(
         size,
         "`terraform plan` of as many `terraform_data`",
@@ -262,6 +317,9 @@ fn terraform(size: usize, proxies: &Proxies) {
         None,
     );
 }
+
+/// How often the providers are looked at. What one does after the last look is not counted.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// Runs Terraform, and sums up the processor time of the providers that it starts.
 fn watched(work: &Workspace, arguments: &[&str]) -> (Duration, (Duration, u64)) {
@@ -276,7 +334,7 @@ fn watched(work: &Workspace, arguments: &[&str]) -> (Duration, (Duration, u64)) 
                 for child in children(parent) {
                     all.extend(used(child).map(|used| (child, used)));
                 }
-                std::thread::sleep(Duration::from_millis(20));
+                std::thread::sleep(LOOK);
             }
             let cpu = all.values().map(|(cpu, _)| *cpu).sum();
             let peak = all.values().map(|(_, peak)| *peak).max();

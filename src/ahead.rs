@@ -11,10 +11,15 @@
 //! - while this process has written nothing since then ([`Client::changes`](crate::http::Client::changes)).
 //!
 //! It is fetched by whoever first has need of it, and those who come meanwhile wait for that one answer.
-//! How much it may be worth grows with the questions that have been asked ([`worth`]), so that a
-//! configuration of a few applications does not read a list of thousands.
+//!
+//! How much it may be worth ([`worth`]) grows with the questions that are to be expected, so that a
+//! configuration of a few applications does not read a list of thousands. A run does not know how many
+//! will come. But each thing that it asks about can remember how many there were in an earlier run
+//! ([`Questions`]), and of a configuration of N the first few nearly always say that there are many. Where
+//! nothing is remembered, the questions of this run are all there is to go by.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
@@ -25,15 +30,60 @@ const VALID: Duration = Duration::from_secs(30);
 /// The questions that are asked singly before anything else is thought of.
 const FIRST: u64 = 3;
 
-/// How many items a list may have for the `asked`th question. Whoever has asked for many things will
-/// likely ask for many more: the square lets N things cost about √N/2 single questions and a list, and a
-/// few things never more than a few hundred items.
-pub fn worth(asked: u64) -> usize {
+/// How many items a list may have for each question that is to be expected. Where what is remembered is
+/// spread evenly from 1 to N, as it is when N things were made one after the other, all of the first four
+/// are below N/16 once in 65,536 times.
+const SHARE: u64 = 16;
+
+/// How many items a list may have for the `asked`th question, where `expected` are to be expected.
+///
+/// Whoever has asked for many things will likely ask for many more: the square lets N things of which
+/// nothing is remembered cost about √N/2 single questions and a list, and a few things never more than a
+/// few hundred items. Nothing better than a root can be had without memory: whoever reads at most W(n)
+/// items for the first n questions has asked singly until W(n) has reached N.
+fn worth(asked: u64, expected: u64) -> usize {
     let worth = match asked {
         0..=FIRST => 0,
-        asked => asked.saturating_mul(asked).saturating_mul(4),
+        asked => {
+            let square = asked.saturating_mul(asked).saturating_mul(4);
+            square.max(expected.saturating_mul(SHARE))
+        }
     };
     usize::try_from(worth).unwrap_or(usize::MAX)
+}
+
+/// What a run has asked about, and how much more is to be expected.
+#[derive(Debug, Default)]
+pub struct Questions {
+    asked: AtomicU64,
+    found: AtomicU64,
+    expected: AtomicU64,
+}
+
+impl Questions {
+    /// Counts a question about something of which is remembered that it was one of `remembered`. Answers how
+    /// many items a list may have for it.
+    pub fn ask(&self, remembered: u64) -> usize {
+        self.expected.fetch_max(remembered, Ordering::Relaxed);
+        let asked = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
+        worth(asked, self.expected.load(Ordering::Relaxed))
+    }
+
+    /// Counts something that was found out or made without a list, about which the next run will ask.
+    pub fn find(&self) {
+        self.found.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What to remember of how many there are, where so far `remembered` is: twice as much or nothing new, so
+    /// that it changes a few times and then stays as it is.
+    pub fn remember(&self, remembered: u64) -> u64 {
+        let asked = self.asked.load(Ordering::Relaxed);
+        let seen = asked.max(self.found.load(Ordering::Relaxed));
+        match seen / 2 >= remembered {
+            true => seen,
+            false => remembered,
+        }
+    }
 }
 
 /// What came of an attempt to list.
@@ -191,8 +241,52 @@ mod tests {
 
     #[test]
     fn a_list_is_worth_more_to_whoever_asks_more() {
-        let all: Vec<_> = [1, 3, 4, 10, 36].map(worth).into();
+        let all: Vec<_> = [1, 3, 4, 10, 36].map(|asked| worth(asked, 0)).into();
         assert_eq!(all, [0, 0, 64, 400, 5184]);
-        assert_eq!(worth(u64::MAX), usize::MAX);
+        assert_eq!(worth(u64::MAX, 0), usize::MAX);
+    }
+
+    #[test]
+    fn what_is_remembered_of_any_makes_a_list_worth_it() {
+        let questions = Questions::default();
+        let all: Vec<_> = [2, 700, 0, 31].map(|was| questions.ask(was)).into();
+        assert_eq!(all, [0, 0, 0, 700 * 16]);
+        assert_eq!(worth(4, u64::MAX), usize::MAX);
+    }
+
+    /// So a state that is read again and again is not written anew each time.
+    #[test]
+    fn what_is_remembered_changes_a_few_times_only() {
+        let mut remembered = vec![0; 1000];
+        let mut changes = 0;
+        for run in 0..30 {
+            let questions = Questions::default();
+            for n in 0..remembered.len() {
+                // Another order in each run.
+                let was = &mut remembered[(n * 7 + run * 13) % 1000];
+                questions.ask(*was);
+                let now = questions.remember(*was);
+                changes += usize::from(now != *was);
+                *was = now;
+            }
+        }
+        assert!(changes <= 11 * remembered.len(), "{changes}");
+        let many = remembered.iter().filter(|was| **was > 1000 / 16).count();
+        assert!(many > 990, "{many}");
+        // A small run later does not make it forget.
+        let questions = Questions::default();
+        questions.ask(1000);
+        questions.find();
+        assert_eq!(questions.remember(1000), 1000);
+    }
+
+    #[test]
+    fn what_was_made_counts_as_well() {
+        let questions = Questions::default();
+        let remembered = [0; 5].map(|none| {
+            questions.find();
+            questions.remember(none)
+        });
+        assert_eq!(remembered, [1, 2, 3, 4, 5]);
     }
 }

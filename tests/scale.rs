@@ -20,9 +20,12 @@ use support::{Options, Servers, servers};
 /// More than are asked for singly, and few enough for a test.
 const MANY: usize = 40;
 
-/// What a refresh of [`MANY`] may cost at each server: those that are asked for singly before a list is
-/// thought of, the size of the list, and the list.
-const FEW: usize = 6;
+/// What a refresh of [`MANY`] costs at Nomad: those that are asked for singly before a list is thought of, and
+/// the list.
+const JOBS: usize = 3 + 1;
+
+/// And at Consul: the same, and the size of the list.
+const RECORDS: usize = 3 + 2;
 
 /// Applications behind proxies that count.
 struct Counted {
@@ -53,6 +56,12 @@ impl Counted {
     /// The requests to Nomad and to Consul since the last time.
     fn seen(&self) -> (Vec<Seen>, Vec<Seen>) {
         (self.nomad.take_seen(), self.consul.take_seen())
+    }
+
+    /// How many that were.
+    fn count(&self) -> (usize, usize) {
+        let (nomad, consul) = self.seen();
+        (nomad.len(), consul.len())
     }
 
     async fn refresh(&self, run: &Run) -> Vec<Option<Object>> {
@@ -88,11 +97,7 @@ async fn a_refresh_and_a_plan_of_many_take_a_few_requests() {
     let counted = Counted::apply(servers(), "few", &yearlies("few")).await;
     let run = counted.fleet.run().await;
     let refreshed = counted.refresh(&run).await;
-    let (nomad, consul) = counted.seen();
-    assert!(
-        nomad.len() <= FEW && consul.len() <= FEW,
-        "{nomad:#?}{consul:#?}"
-    );
+    assert_eq!(counted.count(), (JOBS, RECORDS));
     for (before, after) in counted.fleet.objects.iter().zip(&refreshed) {
         assert_eq!(
             Some(&before.state),
@@ -114,11 +119,49 @@ async fn a_refresh_and_a_plan_of_many_take_a_few_requests() {
     };
     let run = counted.fleet.run().await;
     counted.refresh(&run).await;
-    let (nomad, consul) = counted.seen();
-    assert!(
-        nomad.len() <= FEW && consul.len() <= FEW,
-        "{nomad:#?}{consul:#?}"
-    );
+    assert_eq!(counted.count(), (JOBS, RECORDS));
+}
+
+/// More than the first questions of a run are worth a list for, where nothing is remembered.
+const MANY_MORE: usize = 150;
+
+fn forget(object: &Object) -> Object {
+    let mut private: Json = serde_json::from_slice(&object.private).unwrap();
+    assert!(private.as_object_mut().unwrap().remove("among").is_some());
+    Object {
+        private: private.to_string().into_bytes(),
+        ..object.clone()
+    }
+}
+
+#[tokio::test]
+async fn the_requests_do_not_grow_with_the_number() {
+    let configs: Vec<_> = (0..MANY_MORE)
+        .map(|n| yearly(&format!("more-{n}"), None))
+        .collect();
+    let mut counted = Counted::apply(servers(), "more", &configs).await;
+    // Terraform takes them in any order. Those that came last know best how many there are.
+    counted.fleet.objects.reverse();
+    counted.refresh(&counted.fleet.run().await).await;
+    assert_eq!(counted.count(), (JOBS, RECORDS));
+
+    // Those of which nothing is remembered are asked for singly until 4 n² is enough for all.
+    counted.fleet.objects = counted.fleet.objects.iter().map(forget).collect();
+    let refreshed = counted.refresh(&counted.fleet.run().await).await;
+    assert_eq!(counted.count(), (6 + 1, 6 + 1 + 2));
+    // That refresh has noted how many there are.
+    counted.fleet.objects = refreshed.into_iter().rev().flatten().collect();
+    counted.refresh(&counted.fleet.run().await).await;
+    assert_eq!(counted.count(), (JOBS, RECORDS));
+
+    // A small configuration does not read what is others'.
+    let configs: Vec<_> = (0..5).map(|n| yearly(&format!("own-{n}"), None)).collect();
+    let own = Counted::apply(servers(), "more", &configs).await;
+    own.refresh(&own.fleet.run().await).await;
+    let (nomad, consul) = own.seen();
+    // With the size of the list, once.
+    assert_eq!((nomad.len(), consul.len()), (5, 6), "{nomad:?}{consul:?}");
+    assert!(!nomad.iter().chain(&consul).any(is_list));
 }
 
 #[tokio::test]
@@ -166,8 +209,8 @@ async fn what_has_changed_among_many_is_found() {
     let refreshed = counted.refresh(&run).await;
     let (nomad, consul) = counted.seen();
     let changed = [7, 11, 13, 17, 19, 23, 29];
-    assert!(nomad.len() <= FEW + changed.len(), "{nomad:#?}");
-    assert!(consul.len() <= FEW + changed.len(), "{consul:#?}");
+    assert!(nomad.len() <= JOBS + changed.len(), "{nomad:#?}");
+    assert!(consul.len() <= RECORDS + changed.len(), "{consul:#?}");
     for (n, (before, after)) in counted.fleet.objects.iter().zip(&refreshed).enumerate() {
         let Some(after) = after else {
             assert_eq!(n, 29, "only this one is gone");
@@ -274,7 +317,7 @@ async fn a_deployment_that_fails_after_its_apply_is_found_among_many() {
     let run = counted.fleet.run().await;
     counted.refresh(&run).await;
     let (nomad, _) = counted.seen();
-    assert!(nomad.len() <= FEW, "{nomad:#?}");
+    assert_eq!(nomad.len(), JOBS, "{nomad:#?}");
     let first = counted.fleet.objects.pop().unwrap();
     let second = Object {
         config: run.config(&canaried("new")),
@@ -448,8 +491,8 @@ async fn each_cluster_has_a_list_of_its_own() {
     let run = fleet.run().await;
     let found = each(&fleet.objects, |object| run.refresh(object)).await;
     let (asked_east, asked_west) = (at_east.take_seen(), at_west.take_seen());
-    assert!(asked_east.len() <= FEW + 3, "{asked_east:#?}");
-    assert!(asked_west.len() <= FEW + 3, "{asked_west:#?}");
+    assert!(asked_east.len() <= JOBS + 3, "{asked_east:#?}");
+    assert!(asked_west.len() <= JOBS + 3, "{asked_west:#?}");
     for (n, (before, found)) in fleet.objects.iter().zip(found).enumerate() {
         let state = found.unwrap().unwrap().state;
         let variable = state.get("component").get("job").get("env").get("A");

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 
 use super::Client;
-use crate::ahead::{Look, worth};
+use crate::ahead::Look;
 use crate::http::{Answer, Error, Request};
 
 /// Jobs with a mark of an application, and no children of a schedule, which carry the same one. A Nomad that
@@ -39,10 +39,9 @@ struct Item {
 
 impl Client {
     /// The `JobModifyIndex` of a job, where a list of all jobs has it that is not older than
-    /// [`crate::ahead`] says. `asked` counts the questions of this run. `None` says nothing of the job:
-    /// ask for it.
-    pub async fn index_ahead(&self, namespace: &str, id: &str, asked: u64) -> Option<u64> {
-        let worth = worth(asked);
+    /// [`crate::ahead`] says. The list is of the jobs of about `worth` applications at most. `None` says
+    /// nothing of the job: ask for it.
+    pub async fn index_ahead(&self, namespace: &str, id: &str, worth: usize) -> Option<u64> {
         let look = || async {
             match self.indexes(worth.saturating_mul(SPARE).max(1000)).await {
                 Ok(look) => look,

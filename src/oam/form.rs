@@ -4,6 +4,9 @@
 //! The pattern takes at least what the check takes (a test compares them on the examples); the check
 //! has the last word.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
 use super::units;
 
 /// A form of text.
@@ -366,7 +369,26 @@ fn is_schedule(text: &str) -> bool {
             .last()
             .is_some_and(|days| !days.eq_ignore_ascii_case("L"))
         && fields.iter().zip(longest).all(fits)
-        && fields.join(" ").parse::<croner::Cron>().is_ok()
+        && is_cron(fields.join(" "))
+}
+
+/// Whether the crate takes a schedule. That takes it longer than all else in a component takes, and many
+/// components have the same few schedules, so those that were right are kept.
+fn is_cron(schedule: String) -> bool {
+    const KEPT: usize = 64;
+    static RIGHT: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let mut right = RIGHT.lock().unwrap_or_else(PoisonError::into_inner);
+    if right.contains(&schedule) {
+        return true;
+    }
+    let is_right = schedule.parse::<croner::Cron>().is_ok();
+    if is_right {
+        if right.len() >= KEPT {
+            right.clear();
+        }
+        right.insert(schedule);
+    }
+    is_right
 }
 
 #[cfg(test)]

@@ -118,7 +118,7 @@ fn pointer(document: &Value, path: &Path) -> Pointer {
             let items = document["spec"]["scopes"].as_array();
             let found = items.into_iter().flatten().enumerate().filter(|(_, item)| {
                 let reference = &item["scopeRef"];
-                reference["kind"] == definition.kind && reference["name"] == name.as_str()
+                reference["kind"] == definition.kind && reference["name"] == **name
             });
             match found.last() {
                 Some((index, scope)) => {
@@ -140,7 +140,7 @@ fn component_pointer(component: &Value, at: Pointer, steps: &[Step]) -> Pointer 
     if let Some(definition) = traits::ALL.iter().find(|it| it.field.name == name) {
         let label = match (definition.field.kind, rest.first()) {
             (Kind::Labelled(block), Some(Step::Key(label))) => {
-                block.label.map(|name| (name.oam, label.as_str()))
+                block.label.map(|name| (name.oam, &**label))
             }
             _ => None,
         };
@@ -206,7 +206,7 @@ fn fields_pointer(block: &Block, value: &Value, at: Pointer, steps: &[Step]) -> 
         (Kind::Repeated(block), Some((Step::Index(index), rest))) => {
             fields_pointer(block, &inner[*index], at.index(*index), rest)
         }
-        (Kind::Map(..), Some((Step::Key(key), _))) => at.key(key.clone()),
+        (Kind::Map(..), Some((Step::Key(key), _))) => at.key(key.to_string()),
         _ => index_pointer(at, rest),
     }
 }

@@ -2,14 +2,15 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 /// One step into an application in its normal form.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
     /// A field or a block.
     Field(Cow<'static, str>),
-    /// A label, or a key of a map.
-    Key(String),
+    /// A label, or a key of a map. Shared by all paths that lead on from it.
+    Key(Arc<str>),
     /// A position in a list.
     Index(usize),
 }
@@ -33,7 +34,7 @@ impl Path {
     /// This path, one label or key deeper.
     #[must_use]
     pub fn key(&self, key: &str) -> Self {
-        self.then(Step::Key(key.to_owned()))
+        self.then(Step::Key(key.into()))
     }
 
     /// This path, one list item deeper.

@@ -389,7 +389,7 @@ fn variables(node: &Node, path: &Path, problems: &mut Vec<Problem>) {
 
 fn containers(node: &Node, path: &Path, problems: &mut Vec<Problem>) {
     let own = path.0.last().and_then(|step| match step {
-        super::Step::Key(name) => Some(name.as_str()),
+        super::Step::Key(name) => Some(&**name),
         _ => None,
     });
     let program = !is_empty(node.get("image")) || !is_empty(node.get("command"));

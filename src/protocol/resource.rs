@@ -91,6 +91,12 @@ pub trait Resource: Send + Sync + 'static {
     /// Compares the state with the world.
     async fn read(&self, cx: &Context, request: ReadRequest) -> ReadResponse;
 
+    /// Whether there is nothing to do at all for what the host proposes to leave as it was, where that is
+    /// plain without a plan. The state then is planned to stay as it is, in the very bytes that came.
+    async fn is_as_it_was(&self, _cx: &Context, _state: Unchanged<'_>) -> bool {
+        false
+    }
+
     /// Says what an apply would make of the state. Changes nothing.
     async fn plan(&self, cx: &Context, request: PlanRequest) -> PlanResponse;
 
@@ -236,6 +242,8 @@ pub struct ReadResponse {
     pub private: Vec<u8>,
     /// What the user must know.
     pub diagnostics: Diagnostics,
+    /// Whether the state is the very one that came, so that it can go back in the same bytes.
+    pub same: bool,
 }
 
 impl ReadRequest {
@@ -245,8 +253,20 @@ impl ReadRequest {
             state: self.state,
             private: self.private,
             diagnostics,
+            same: true,
         }
     }
+}
+
+/// The arguments of [`Resource::is_as_it_was`].
+#[derive(Clone, Copy, Debug)]
+pub struct Unchanged<'a> {
+    /// The state before, which is also what the host proposes.
+    pub state: &'a Value,
+    /// The configuration alone.
+    pub config: &'a Value,
+    /// What the provider kept beside the state.
+    pub private: &'a [u8],
 }
 
 /// The arguments of [`Resource::plan`].

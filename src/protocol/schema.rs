@@ -109,6 +109,11 @@ impl Schema {
         self.block.implied_type()
     }
 
+    /// Whether there is anything write-only.
+    pub fn has_write_only(&self) -> bool {
+        self.block.has_write_only()
+    }
+
     /// Sets every write-only attribute of a value to null, as every value but the configuration
     /// must have it.
     pub fn strip_write_only(&self, value: &mut Value) {
@@ -136,6 +141,11 @@ impl Block {
             .iter()
             .map(|b| (b.name.clone(), b.implied_type()));
         Type::Object(attributes.chain(blocks).collect())
+    }
+
+    fn has_write_only(&self) -> bool {
+        self.attributes.iter().any(Attribute::has_write_only)
+            || self.blocks.iter().any(|it| it.block.has_write_only())
     }
 
     fn strip_write_only(&self, value: &mut Value) {
@@ -228,6 +238,14 @@ impl Attribute {
             description: description.to_owned(),
             deprecated: None,
         }
+    }
+
+    fn has_write_only(&self) -> bool {
+        let inside = match &self.ty {
+            AttributeType::Plain(_) => &[][..],
+            AttributeType::Nested(inner, _) => inner,
+        };
+        self.write_only || inside.iter().any(Self::has_write_only)
     }
 
     /// An attribute that holds objects.

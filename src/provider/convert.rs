@@ -180,7 +180,7 @@ fn put_at(value: &mut Value, ty: &Type, steps: &[oam::Step], node: &Node) {
             };
             (name.to_string(), inner)
         }
-        (oam::Step::Key(key), Type::Map(inner)) => (key.clone(), inner.as_ref()),
+        (oam::Step::Key(key), Type::Map(inner)) => (key.to_string(), inner.as_ref()),
         (oam::Step::Index(index), Type::List(inner)) => {
             if let Value::List(items) = value
                 && let Some(item) = items.get_mut(*index)
@@ -208,7 +208,7 @@ fn put_at(value: &mut Value, ty: &Type, steps: &[oam::Step], node: &Node) {
 pub fn path(path: &oam::Path) -> AttributePath {
     let step = |step: &oam::Step| match step {
         oam::Step::Field(name) => Step::Attribute(name.to_string()),
-        oam::Step::Key(key) => Step::Key(key.clone()),
+        oam::Step::Key(key) => Step::Key(key.to_string()),
         oam::Step::Index(index) => Step::Index(i64::try_from(*index).unwrap_or(i64::MAX)),
     };
     AttributePath {

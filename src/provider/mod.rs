@@ -19,11 +19,11 @@ pub mod tenancy;
 pub mod tenant;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 
+use crate::ahead::Questions;
 use crate::http::Endpoint;
 use crate::protocol::action::Action;
 use crate::protocol::data_source::DataSource;
@@ -98,8 +98,8 @@ pub struct Clients {
     pub failure_logs: bool,
     /// Where all this is, to tell one configuration of the provider from another.
     pub location: Location,
-    /// How many refreshes have asked whether anything has changed.
-    pub asked: AtomicU64,
+    /// What refreshes have asked of whether anything has changed.
+    pub questions: Questions,
     /// Which of the servers are Enterprise builds, as far as somebody has asked.
     pub builds: Builds,
 }
@@ -323,8 +323,8 @@ impl resource::Provider for OamProvider {
             dry_run: config.dry_run,
             failure_logs: config.failure_logs,
             location,
-            asked: AtomicU64::new(0),
             builds: Builds::default(),
+            questions: Questions::default(),
         })));
         Vec::new()
     }

@@ -10,7 +10,7 @@ use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::{ApplicationKey, ScopeKey, ScopeRecord, Store, StoreError, Stored, Version, unseen};
-use crate::ahead::{Ahead, Look, worth};
+use crate::ahead::{Ahead, Look};
 use crate::consul;
 use crate::http;
 
@@ -33,11 +33,11 @@ struct Listed {
 
 impl Store {
     /// The version of a record, where a list of all records has it that is not older than
-    /// [`crate::ahead`] says. `asked` counts the questions of this run. `None` says nothing of the record:
-    /// read it.
-    pub async fn version_ahead(&self, key: &ApplicationKey, asked: u64) -> Option<Version> {
+    /// [`crate::ahead`] says. The list has `worth` records at most. `None` says nothing of the record: read
+    /// it.
+    pub async fn version_ahead(&self, key: &ApplicationKey, worth: usize) -> Option<Version> {
         let consul = &self.inner.consul;
-        let (worth, root) = (worth(asked), self.applications());
+        let root = self.applications();
         let look = || async {
             versions(consul, &root, worth)
                 .await

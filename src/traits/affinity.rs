@@ -161,7 +161,11 @@ impl Trait for Affinity {
         let all: Vec<_> = single.chain(meta).collect();
         for (attribute, value, owner) in all {
             let left = interpolated(&attribute);
-            draft.group_origin(&format!("Affinities/{left}/RTarget"), owner, Inverse::Text);
+            draft.group_origin(
+                format_args!("Affinities/{left}/RTarget"),
+                owner,
+                Inverse::Text,
+            );
             draft.group.affinities.push(job::Affinity {
                 left,
                 operand: "=",

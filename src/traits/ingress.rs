@@ -115,7 +115,11 @@ impl Trait for Ingress {
         service.port_label = port;
         service.tags.extend(tags);
         let path = draft.path().field("ingress").field("port");
-        draft.group_origin(&format!("Services/{name}/PortLabel"), path, Inverse::Text);
+        draft.group_origin(
+            format_args!("Services/{name}/PortLabel"),
+            path,
+            Inverse::Text,
+        );
     }
 }
 

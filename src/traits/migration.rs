@@ -116,7 +116,7 @@ fn unset(draft: &mut Draft<'_>) {
         ("MinHealthyTime", "min_healthy_time", Inverse::Duration),
         ("HealthyDeadline", "healthy_deadline", Inverse::Duration),
     ] {
-        draft.group_origin_unset(&format!("Migrate/{place}"), path.field(name), inverse);
+        draft.group_origin_unset(format_args!("Migrate/{place}"), path.field(name), inverse);
     }
 }
 

@@ -149,7 +149,7 @@ impl Trait for ServiceDiscovery {
             ("Tags", "tags", Inverse::TextList),
         ] {
             draft.group_origin(
-                &format!("Services/{name}/{place}"),
+                format_args!("Services/{name}/{place}"),
                 path.field(field),
                 inverse,
             );

@@ -258,7 +258,7 @@ const ORIGINS: [(&str, &str, Inverse); 8] = [
 fn unset(draft: &mut Draft<'_>) {
     let path = draft.path().field("update_strategy");
     for (place, name, inverse) in ORIGINS {
-        draft.group_origin_unset(&format!("Update/{place}"), path.field(name), inverse);
+        draft.group_origin_unset(format_args!("Update/{place}"), path.field(name), inverse);
     }
 }
 

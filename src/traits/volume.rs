@@ -313,7 +313,7 @@ impl Trait for Volumes {
                 ("PerAlloc", "per_alloc", Inverse::Bool),
             ] {
                 draft.group_origin(
-                    &format!("Volumes/{name}/{place}"),
+                    format_args!("Volumes/{name}/{place}"),
                     path.field(field),
                     inverse,
                 );

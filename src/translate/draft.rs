@@ -1,6 +1,7 @@
 //! A job in the making.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use serde_json::Value;
 
@@ -156,31 +157,37 @@ impl<'a> Draft<'a> {
     }
 
     /// Notes where a field of the job came from.
-    pub fn job_origin(&mut self, place: &str, attribute: Path, inverse: Inverse) {
+    pub fn job_origin(&mut self, place: impl Into<String>, attribute: Path, inverse: Inverse) {
         self.origins.push(Origin {
-            job_path: place.to_owned(),
+            job_path: place.into(),
             attribute,
             inverse,
         });
     }
 
     /// Notes where a field of the group came from.
-    pub fn group_origin(&mut self, place: &str, attribute: Path, inverse: Inverse) {
+    pub fn group_origin(&mut self, place: impl Display, attribute: Path, inverse: Inverse) {
         let place = format!("TaskGroups/{}/{place}", self.component);
-        self.job_origin(&place, attribute, inverse);
+        self.job_origin(place, attribute, inverse);
     }
 
     /// Notes where a field of a task came from.
-    pub fn task_origin(&mut self, task: &str, place: &str, attribute: Path, inverse: Inverse) {
-        self.group_origin(&format!("Tasks/{task}/{place}"), attribute, inverse);
+    pub fn task_origin(
+        &mut self,
+        task: &str,
+        place: impl Display,
+        attribute: Path,
+        inverse: Inverse,
+    ) {
+        self.group_origin(format_args!("Tasks/{task}/{place}"), attribute, inverse);
     }
 
     /// Notes that a field of the group would come from an attribute that is not set, unless it comes
     /// from another.
-    pub fn group_origin_unset(&mut self, place: &str, attribute: Path, inverse: Inverse) {
+    pub fn group_origin_unset(&mut self, place: impl Display, attribute: Path, inverse: Inverse) {
         let place = format!("TaskGroups/{}/{place}", self.component);
         if !self.origins.iter().any(|origin| origin.job_path == place) {
-            self.job_origin(&place, attribute, inverse);
+            self.job_origin(place, attribute, inverse);
         }
     }
 
@@ -379,15 +386,15 @@ impl<'a> Draft<'a> {
             let path = path.field("port").key(label).field("port");
             if port.expose {
                 self.network.reserved_ports.push(made);
-                let place = format!("Networks/0/ReservedPorts/{label}/Value");
-                self.group_origin(&place, path, Inverse::Number);
+                let place = format_args!("Networks/0/ReservedPorts/{label}/Value");
+                self.group_origin(place, path, Inverse::Number);
             } else {
                 self.network.dynamic_ports.push(made);
                 if !mapped {
                     continue;
                 }
-                let place = format!("Networks/0/DynamicPorts/{label}/To");
-                self.group_origin(&place, path, Inverse::Number);
+                let place = format_args!("Networks/0/DynamicPorts/{label}/To");
+                self.group_origin(place, path, Inverse::Number);
             }
         }
     }
@@ -446,7 +453,11 @@ impl<'a> Draft<'a> {
             ("Interval", "interval", Inverse::Duration),
             ("Timeout", "timeout", Inverse::Duration),
         ] {
-            self.group_origin(&format!("{place}/{field}"), path.field(attribute), inverse);
+            self.group_origin(
+                format_args!("{place}/{field}"),
+                path.field(attribute),
+                inverse,
+            );
         }
         Check {
             name,

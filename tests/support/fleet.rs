@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use oam_provider::oam::def;
@@ -13,11 +15,12 @@ use oam_provider::protocol::resource::Provider as _;
 use oam_provider::protocol::value::{Type, Value, dynamic, json as json_value, msgpack};
 use oam_provider::protocol::wire::tfplugin6 as wire;
 use oam_provider::protocol::wire::tfplugin6::provider_client::ProviderClient;
-use oam_provider::provider::{OamProvider, convert};
+use oam_provider::provider::{OamProvider, SOURCE, convert};
 use serde_json::{Value as Json, json};
 use tonic::transport::Channel;
 
 use super::plugin::Plugin;
+use super::support::Workspace;
 
 const NAME: &str = "oam_application";
 
@@ -56,6 +59,28 @@ pub struct Fleet {
 }
 
 impl Fleet {
+    /// The state that Terraform would have of them, as `oam_application.it[N]` where their names end with N.
+    pub fn state(&self, work: &Workspace) -> Json {
+        let host = match work.run(&["version"]).output.starts_with("OpenTofu") {
+            true => "registry.opentofu.org",
+            false => "registry.terraform.io",
+        };
+        let (_, application) = OamProvider::new(|_| None).resources().remove(0);
+        let version = application.schema().version;
+        let instances = self.objects.iter().map(|object| {
+            let name = object.state.get("name").as_str().unwrap();
+            let index: usize = name.rsplit('-').next().unwrap().parse().unwrap();
+            json!({
+                "index_key": index,
+                "schema_version": version,
+                "attributes": dynamic::to_json(&object.state).unwrap(),
+                "sensitive_attributes": [],
+                "private": STANDARD.encode(&object.private),
+            })
+        });
+        terraform_state(NAME, &format!("{host}/{SOURCE}"), instances.collect())
+    }
+
     /// Applies these applications.
     pub async fn apply(block: Json, configs: &[Json]) -> Self {
         let run = Run::start(&block).await;
@@ -70,6 +95,19 @@ impl Fleet {
     pub async fn run(&self) -> Run {
         Run::start(&self.block).await
     }
+}
+
+/// A state of instances of one resource, `<kind>.it`.
+pub fn terraform_state(kind: &str, provider: &str, instances: Vec<Json>) -> Json {
+    json!({
+        "version": 4, "terraform_version": "1.11.4", "serial": 1, "lineage": "fleet", "outputs": {},
+        "resources": [{
+            "mode": "managed", "type": kind, "name": "it",
+            "provider": format!("provider[\"{provider}\"]"),
+            "instances": instances,
+        }],
+        "check_results": null,
+    })
 }
 
 /// Does the same with all of them, ten at a time, and gives the results in their order.
@@ -236,6 +274,15 @@ impl Run {
             private: applied.private,
             ..object.clone()
         })
+    }
+
+    /// Has an application as its configuration says, whatever was changed about it.
+    pub async fn settle(&self, object: &Object) -> Object {
+        let found = self.refresh(object).await.unwrap().unwrap();
+        match found.state == object.state {
+            true => found,
+            false => self.update(&found).await.unwrap(),
+        }
     }
 
     /// Takes an application away.

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
 use crate::protocol::generate;
-use crate::protocol::resource::{ApplyRequest, MoveRequest, PlanRequest, ReadRequest};
+use crate::protocol::resource::{ApplyRequest, MoveRequest, PlanRequest, ReadRequest, Unchanged};
 use crate::protocol::value::Value;
 use crate::protocol::wire::tfplugin6 as wire;
 use crate::protocol::wire::tfplugin6::provider_server::Provider;
@@ -251,7 +251,10 @@ impl Provider for Service {
             Ok(wire::read_resource::Response {
                 new_identity: described.encode_identity(&identity)?,
                 deferred: deferred(&cx),
-                new_state: Some(described.encode("state", response.state)?),
+                new_state: match response.same {
+                    true => request.current_state,
+                    false => Some(described.encode("state", response.state)?),
+                },
                 diagnostics: to_wire(&response.diagnostics),
                 private: response.private,
             })
@@ -268,15 +271,37 @@ impl Provider for Service {
         answer("PlanResourceChange", about, async {
             let resource = self.resource(&request.type_name)?;
             let described = resource.description();
-            let plan = PlanRequest {
-                prior: described.decode("state", request.prior_state.as_ref())?,
-                proposed: described
-                    .decode("proposed state", request.proposed_new_state.as_ref())?,
-                config: described.decode("configuration", request.config.as_ref())?,
-                private: request.prior_private,
-            };
             let cx = self.context(request.client_capabilities);
             self.has_to_wait(&cx);
+            let prior = described.decode("state", request.prior_state.as_ref())?;
+            let config = described.decode("configuration", request.config.as_ref())?;
+            let private = request.prior_private;
+            let proposed = match request.proposed_new_state == request.prior_state {
+                true => {
+                    let state = Unchanged {
+                        state: &prior,
+                        config: &config,
+                        private: &private,
+                    };
+                    if resource.it.is_as_it_was(&cx, state).await {
+                        let identity = resource.it.identify(&prior);
+                        return Ok(wire::plan_resource_change::Response {
+                            planned_state: request.prior_state,
+                            planned_private: private,
+                            planned_identity: described.encode_identity(&identity)?,
+                            ..Default::default()
+                        });
+                    }
+                    prior.clone()
+                }
+                false => described.decode("proposed state", request.proposed_new_state.as_ref())?,
+            };
+            let plan = PlanRequest {
+                prior,
+                proposed,
+                config,
+                private,
+            };
             let response = resource.it.plan(&cx, plan).await;
             let identity = resource.it.identify(&response.state);
             let paths = response.requires_replace.iter();

@@ -55,6 +55,8 @@ pub struct Described {
     pub ty: Type,
     /// The schema of its identities and their type, of a resource that has them.
     pub identity: Option<(IdentitySchema, Type)>,
+    /// Whether there is anything write-only in the schema.
+    has_write_only: bool,
 }
 
 impl Described {
@@ -62,6 +64,7 @@ impl Described {
     pub fn new(schema: Schema) -> Self {
         let ty = schema.implied_type();
         Self {
+            has_write_only: schema.has_write_only(),
             schema,
             ty,
             identity: None,
@@ -87,7 +90,9 @@ impl Described {
 
     /// A value for Terraform, without what is write-only.
     pub fn encode(&self, what: &str, mut value: Value) -> Result<DynamicValue, Diagnostics> {
-        self.schema.strip_write_only(&mut value);
+        if self.has_write_only {
+            self.schema.strip_write_only(&mut value);
+        }
         encode(&self.ty, &value).map_err(|error| vec![Diagnostic::from_value_error(what, &error)])
     }
 

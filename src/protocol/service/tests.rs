@@ -29,7 +29,7 @@ use crate::protocol::list_resource::ListResource;
 use crate::protocol::path::AttributePath;
 use crate::protocol::resource::{
     ApplyRequest, ApplyResponse, Context, Deferral, MoveRequest, PlanRequest, PlanResponse,
-    Provider, ReadRequest, ReadResponse, Resource,
+    Provider, ReadRequest, ReadResponse, Resource, Unchanged,
 };
 use crate::protocol::schema::{Attribute, Block, Mode, Schema};
 use crate::protocol::value::{Type, Value, msgpack};
@@ -127,10 +127,15 @@ impl Resource for Thing {
 
     async fn read(&self, _: &Context, request: ReadRequest) -> ReadResponse {
         ReadResponse {
+            same: request.state.get("name").as_str() == Some("same"),
             state: request.state,
             private: request.private,
             diagnostics: Vec::new(),
         }
+    }
+
+    async fn is_as_it_was(&self, _: &Context, it: Unchanged<'_>) -> bool {
+        it.state.get("name").as_str() == Some("same") && it.config == it.state
     }
 
     async fn plan(&self, cx: &Context, request: PlanRequest) -> PlanResponse {
@@ -336,6 +341,52 @@ async fn write_only_values_stay_in_the_configuration() {
     };
     let read = service.read_resource(Request::new(read)).await;
     assert_eq!(read.unwrap().into_inner().new_state, thing("a", None));
+}
+
+/// Values in a form that nobody here would write.
+fn in_json(name: &str) -> Option<wire::DynamicValue> {
+    let json = format!("{{\"name\": {name:?}, \"secret\": null}}").into_bytes();
+    Some(wire::DynamicValue {
+        msgpack: Vec::new(),
+        json,
+    })
+}
+
+#[tokio::test]
+async fn what_is_as_it_was_goes_back_in_the_bytes_that_came() {
+    let service = service();
+    for (name, config, answered) in [
+        ("same", "same", in_json("same")),
+        ("same", "other", thing("same", None)),
+        ("other", "other", thing("other", None)),
+    ] {
+        let plan = wire::plan_resource_change::Request {
+            type_name: "sample_thing".to_owned(),
+            prior_state: in_json(name),
+            proposed_new_state: in_json(name),
+            config: in_json(config),
+            prior_private: b"kept".to_vec(),
+            ..Default::default()
+        };
+        let planned = service.plan_resource_change(Request::new(plan)).await;
+        let planned = planned.unwrap().into_inner();
+        assert_eq!(planned.planned_state, answered, "{name} {config}");
+        assert_eq!(planned.planned_private, b"kept");
+        assert!(planned.planned_identity.is_some());
+        assert_eq!(
+            planned.requires_replace.is_empty(),
+            answered == in_json("same")
+        );
+    }
+    for (name, answered) in [("same", in_json("same")), ("other", thing("other", None))] {
+        let read = wire::read_resource::Request {
+            type_name: "sample_thing".to_owned(),
+            current_state: in_json(name),
+            ..Default::default()
+        };
+        let read = service.read_resource(Request::new(read)).await;
+        assert_eq!(read.unwrap().into_inner().new_state, answered, "{name}");
+    }
 }
 
 #[tokio::test]

@@ -243,18 +243,22 @@ impl<'a> Reader<'a> {
     }
 
     fn object(&mut self, attributes: &BTreeMap<String, Type>) -> Result<Value, ValueError> {
-        let len = self.read("an object", decode::read_map_len)?;
-        let mut entries = BTreeMap::new();
+        let len = self.read("an object", decode::read_map_len)? as usize;
+        let mut entries = Vec::with_capacity(self.capacity(len));
+        // Hosts write them in this order, so that hardly any has to be looked up.
+        let mut expected = attributes.iter();
         for _ in 0..len {
             let name = self.text("an attribute name")?;
-            let Some(ty) = attributes.get(name) else {
+            let next = expected.next().filter(|(expected, _)| *expected == name);
+            let Some((_, ty)) = next.or_else(|| attributes.get_key_value(name)) else {
                 return Err(self.error(format!("the schema has no attribute {name:?}")));
             };
             self.places.push(Place::Attribute(name));
             let value = self.value(ty)?;
-            entries.insert(name.to_owned(), value);
+            entries.push((name.to_owned(), value));
             self.places.pop();
         }
+        let entries = BTreeMap::from_iter(entries);
         if entries.len() == attributes.len() {
             return Ok(Value::Map(entries));
         }
@@ -336,13 +340,16 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Bytes that hold most values.
+const USUAL: usize = 2048;
+
 /// Writes a value of a type.
 ///
 /// # Errors
 /// Where the value is not one of that type, which is a mistake of the provider; with the path.
 pub fn encode(value: &Value, ty: &Type) -> Result<Vec<u8>, ValueError> {
     let mut writer = Writer {
-        out: Vec::new(),
+        out: Vec::with_capacity(USUAL),
         places: Vec::new(),
     };
     writer.value(value, ty)?;
@@ -432,17 +439,28 @@ impl<'v> Writer<'v> {
         entries: &'v BTreeMap<String, Value>,
         attributes: &'v BTreeMap<String, Type>,
     ) -> Result<(), ValueError> {
-        if let Some(name) = entries.keys().find(|name| !attributes.contains_key(*name)) {
-            return Err(self.error(format!("the schema has no attribute {name:?}")));
-        }
         self.map_len(attributes.len());
+        // Both are in the order of their names.
+        let mut entries = entries.iter().peekable();
         for (name, ty) in attributes {
+            let value = match entries.next_if(|(entry, _)| *entry <= name) {
+                Some((entry, _)) if entry != name => return Err(self.unknown_attribute(entry)),
+                Some((_, value)) => value,
+                None => &Value::Null,
+            };
             self.text(name);
             self.places.push(Place::Attribute(name));
-            self.value(entries.get(name).unwrap_or(&Value::Null), ty)?;
+            self.value(value, ty)?;
             self.places.pop();
         }
-        Ok(())
+        match entries.next() {
+            Some((entry, _)) => Err(self.unknown_attribute(entry)),
+            None => Ok(()),
+        }
+    }
+
+    fn unknown_attribute(&self, name: &str) -> ValueError {
+        self.error(format!("the schema has no attribute {name:?}"))
     }
 
     fn number(&mut self, number: &Number) {

@@ -11,11 +11,12 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::config::{self, Operation};
+use super::config::{self, Operation, Said};
 use super::private::{Private, Seen};
 use super::purge::{JobRef, Purge};
 use super::register::Registration;
 use super::{adopt, failure, plan, unchanged};
+use crate::nomad::job::Job;
 use crate::nomad::watch::{self, Healthy};
 use crate::nomad::{self, Enforce, Registered, Wait};
 use crate::oam::{self, Node};
@@ -31,7 +32,7 @@ use crate::store::{
     ApplicationKey, DEFAULT_TENANT, Expect, FORMAT, Held, JobRecord, Phase, Record, ScopeKey, Uses,
     Version,
 };
-use crate::translate::{self, Translation};
+use crate::translate::{self, Target, Translation};
 
 /// Makes a planned application true and waits until it is healthy.
 pub async fn apply(clients: &Clients, cx: &Context, request: ApplyRequest) -> ApplyResponse {
@@ -41,7 +42,12 @@ pub async fn apply(clients: &Clients, cx: &Context, request: ApplyRequest) -> Ap
         private,
         ..
     } = &request;
-    if !prior.is_null() && !plan::changes(prior, planned, private) {
+    let before = match prior.is_null() {
+        true => None,
+        false => Said::of(prior).ok(),
+    };
+    let said = Said::of(planned);
+    if !prior.is_null() && !plan::changes(prior, before.as_ref(), said.as_ref().ok(), private) {
         // New timeouts concern the provider alone.
         let mut kept = Private::read(private);
         unchanged::seal_again(clients, prior, planned, &mut kept);
@@ -51,7 +57,11 @@ pub async fn apply(clients: &Clients, cx: &Context, request: ApplyRequest) -> Ap
             diagnostics: Vec::new(),
         };
     }
-    let (planned, scopes) = match scopes_of(clients, &request.planned).await {
+    let written = match said {
+        Ok(said) => said.written,
+        Err(diagnostics) => return request.unchanged(diagnostics),
+    };
+    let (planned, scopes) = match scopes_of(clients, &request.planned, &written).await {
         Ok(found) => found,
         Err(diagnostics) => return request.unchanged(diagnostics),
     };
@@ -68,7 +78,8 @@ pub async fn apply(clients: &Clients, cx: &Context, request: ApplyRequest) -> Ap
         Err(diagnostic) => return request.unchanged(vec![diagnostic]),
     };
     let request = ApplyRequest { planned, ..request };
-    let mut work = match Work::new(clients, &request) {
+    let said = Said::with(written, &request.planned);
+    let mut work = match Work::new(clients, &request, before.as_ref(), said) {
         Ok(work) => work,
         Err(diagnostics) => return request.unchanged(diagnostics),
     };
@@ -76,7 +87,7 @@ pub async fn apply(clients: &Clients, cx: &Context, request: ApplyRequest) -> Ap
         return request.unchanged(vec![failure::not_refreshed()]);
     };
     // What was not known at the plan is known now, and tenants may have come or changed since.
-    let refused = plan::tenanted(&tenancy, clients, &request.planned).await;
+    let refused = plan::tenanted(&tenancy, clients, &request.planned, &work.said).await;
     if has_error(&refused) {
         return request.unchanged(refused);
     }
@@ -120,11 +131,11 @@ fn in_spaces(mut planned: Value, tenancy: &Tenancy) -> Result<Value, Diagnostic>
 async fn scopes_of(
     clients: &Clients,
     planned: &Value,
+    written: &Node,
 ) -> Result<(Value, Vec<(ScopeKey, Version)>), Diagnostics> {
-    let node = config::node(planned)?;
     let mut read = Vec::new();
     let mut applied = BTreeMap::new();
-    for id in oam::references(&node) {
+    for id in oam::references(written) {
         let key = ScopeKey::parse(id)
             .map_err(|reason| vec![Diagnostic::error("Unreadable scope ID", reason)])?;
         let stored = clients.store.read_scope(&key).await;
@@ -169,10 +180,10 @@ struct Work<'a> {
     /// Whether there is no record yet.
     is_new: bool,
     key: ApplicationKey,
-    node: Node,
+    said: Said,
     translations: Vec<Translation>,
     /// The jobs of the state before, by key.
-    before: BTreeMap<String, nomad::job::Job>,
+    before: BTreeMap<String, Job>,
     /// The jobs to be written, by key.
     writes: BTreeSet<String>,
     /// The jobs to be purged, by key: because they are no more, or are elsewhere, or because Nomad
@@ -193,9 +204,14 @@ struct Done {
 }
 
 impl<'a> Work<'a> {
-    fn new(clients: &Clients, request: &'a ApplyRequest) -> Result<Self, Diagnostics> {
+    fn new(
+        clients: &Clients,
+        request: &'a ApplyRequest,
+        before: Option<&Said>,
+        said: Said,
+    ) -> Result<Self, Diagnostics> {
         let ApplyRequest { prior, planned, .. } = request;
-        let application = config::application(planned)?;
+        let application = config::application(planned, &said)?;
         // Of a replacement, Terraform hands on what belongs to the object that was replaced.
         let private = match prior {
             Value::Null => Private::default(),
@@ -216,14 +232,15 @@ impl<'a> Work<'a> {
         let spaces_of = |value| config::spaces(value).unwrap_or_default();
         let target = config::target(clients, key.tenant(), &spaces_of(planned));
         let mut translations = translate::translate(&application, &target);
-        let unknown = translate::unknown_clusters(&config::resolved(planned)?, &target);
+        let unknown = translate::unknown_clusters(&said.resolved, &target);
         if !unknown.is_empty() {
             return Err(config::diagnostics(planned, &unknown));
         }
         let mut writes = BTreeSet::new();
         let mut purges = BTreeMap::new();
         let target_before = config::target(clients, key.tenant(), &spaces_of(prior));
-        let before = plan::translated(prior, &target_before);
+        let before = before.map(|before| plan::translated(&before.resolved, &target_before));
+        let before = before.unwrap_or_default();
         for translation in &mut translations {
             let job_key = translation.key();
             let before = before.get(&job_key);
@@ -244,7 +261,7 @@ impl<'a> Work<'a> {
                 keep_count(before, &mut translation.job, seen);
             }
         }
-        for (job_key, job) in jobs_of(clients, prior, &key) {
+        for (job_key, job) in jobs_of(prior, &before, &target_before, &key) {
             let kept = translations.iter().any(|it| it.key() == job_key);
             if !kept {
                 purges.insert(job_key, job);
@@ -256,7 +273,7 @@ impl<'a> Work<'a> {
             private,
             is_new,
             key,
-            node: config::node(planned)?,
+            said,
             translations,
             before,
             writes,
@@ -333,7 +350,7 @@ impl<'a> Work<'a> {
             format: FORMAT,
             revision: self.revision(),
             phase,
-            document: oam::to_document(&self.node),
+            document: oam::to_document(&self.said.written),
             jobs,
             applied_scopes: applied_scopes(self.planned),
             namespaces: config::spaces(self.planned).unwrap_or_default(),
@@ -533,7 +550,7 @@ impl<'a> Work<'a> {
         }
         let wanted = self.translations.iter().filter(|translation| {
             !done.written.contains_key(&translation.key())
-                && config::promotes(&self.node, &translation.component)
+                && config::promotes(&self.said.written, &translation.component)
         });
         let results = join_all(wanted.map(|translation| async move {
             let promoted = self.promote_one(clients, cx, translation).await;
@@ -683,6 +700,7 @@ impl<'a> Work<'a> {
         let mut state = self.planned.clone();
         let mut private = Private {
             record: version.map(|version| version.to_string()),
+            among: self.private.among,
             ..Private::default()
         };
         let mut jobs = BTreeMap::new();
@@ -803,26 +821,28 @@ pub fn job_ref(key: &str, job: &JobRecord) -> JobRef {
     }
 }
 
-/// The jobs that a state knows of, by key. `jobs` can name one that no component stands for: one that an
-/// interrupted apply was to purge.
-pub fn jobs_of(clients: &Clients, state: &Value, key: &ApplicationKey) -> BTreeMap<String, JobRef> {
+/// The jobs that a state knows of, by key: those that its components stand for, and what `jobs` names beside
+/// them, which an interrupted apply was to purge.
+pub fn jobs_of(
+    state: &Value,
+    translated: &BTreeMap<String, Job>,
+    target: &Target,
+    key: &ApplicationKey,
+) -> BTreeMap<String, JobRef> {
     if adopt::is_open(state) {
         // Its jobs are nobody's yet.
         return BTreeMap::new();
     }
-    let spaces = config::spaces(state).unwrap_or_default();
-    let target = config::target(clients, key.tenant(), &spaces);
-    let translated = plan::translated(state, &target);
     let mut all: BTreeMap<_, _> = translated
-        .into_iter()
+        .iter()
         .map(|(job_key, job)| {
-            let (_, cluster) = translate::split_key(&job_key);
+            let (_, cluster) = translate::split_key(job_key);
             let job = JobRef {
                 cluster: cluster.map(str::to_owned),
-                namespace: job.namespace,
-                id: job.id,
+                namespace: job.namespace.clone(),
+                id: job.id.clone(),
             };
-            (job_key, job)
+            (job_key.clone(), job)
         })
         .collect();
     for (job_key, job) in state.get("jobs").as_map().into_iter().flatten() {

@@ -79,13 +79,29 @@ fn fault(fault: Fault) -> Diagnostic {
     .at(AttributePath::new("manifest"))
 }
 
-/// The application in a value with the scopes that it refers to, as the value has applied them or
-/// will.
-///
-/// # Errors
-/// As of [`node`].
-pub fn resolved(value: &Value) -> Result<Node, Diagnostics> {
-    Ok(oam::resolve(&node(value)?, &applied_scopes(value)))
+/// What a value says of an application. To find it out takes reading the manifest, where there is one, so
+/// that whoever needs it several times keeps it.
+pub struct Said {
+    /// As it is written, as of [`node`].
+    pub written: Node,
+    /// With the scopes that it refers to, as the value has applied them or will.
+    pub resolved: Node,
+}
+
+impl Said {
+    /// What a value says.
+    ///
+    /// # Errors
+    /// As of [`node`].
+    pub fn of(value: &Value) -> Result<Self, Diagnostics> {
+        Ok(Self::with(node(value)?, value))
+    }
+
+    /// As of [`Said::of`], where it is known what is written there.
+    pub fn with(written: Node, value: &Value) -> Self {
+        let resolved = oam::resolve(&written, &applied_scopes(value));
+        Self { written, resolved }
+    }
 }
 
 /// The scopes that a value says are applied, by ID.
@@ -100,14 +116,6 @@ fn applied_scopes(value: &Value) -> BTreeMap<String, Node> {
     entries.filter_map(scope).collect()
 }
 
-/// Whether two values say the same of the application and of its scopes.
-pub fn same(one: &Value, other: &Value) -> bool {
-    match (resolved(one), resolved(other)) {
-        (Ok(one), Ok(other)) => one == other,
-        _ => false,
-    }
-}
-
 /// Whether an application in the normal form wants a deployment of a component promoted that waits for it.
 pub fn promotes(node: &Node, component: &str) -> bool {
     let component = node.get("component").get(component);
@@ -115,12 +123,12 @@ pub fn promotes(node: &Node, component: &str) -> bool {
     matches!(promote, Node::Bool(true))
 }
 
-/// The application in a value that is wholly known.
+/// The application in a value that is wholly known, and says this.
 ///
 /// # Errors
 /// One diagnostic for each problem, at its attribute.
-pub fn application(value: &Value) -> Result<Application, Diagnostics> {
-    oam::parse(&resolved(value)?).map_err(|problems| diagnostics(value, &problems))
+pub fn application(value: &Value, said: &Said) -> Result<Application, Diagnostics> {
+    oam::parse(&said.resolved).map_err(|problems| diagnostics(value, &problems))
 }
 
 /// Problems of an application as diagnostics: at their attribute or, in a manifest, at their line.
@@ -270,10 +278,11 @@ pub fn tenant_of(config: &Value) -> Value {
     }
 }
 
-/// The name of an application, where it is known.
+/// The name of an application, where it is known. A plan and a state have that of a manifest beside it.
 pub fn name(value: &Value) -> Option<String> {
-    match value.get("manifest") {
-        Value::Null => value.get("name").as_str().map(str::to_owned),
+    match (value.get("name"), value.get("manifest")) {
+        (Value::String(name), _) => Some(name.clone()),
+        (_, Value::Null) => None,
         _ => node(value).ok()?.get("name").as_str().map(str::to_owned),
     }
 }

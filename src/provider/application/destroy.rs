@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
-use super::config::{self, Operation};
+use super::config::{self, Operation, Said};
 use super::private::Private;
 use super::purge::Purge;
-use super::{adopt, failure};
+use super::{adopt, failure, plan};
 use crate::oam;
 use crate::protocol::diagnostic::{Diagnostics, has_error};
 use crate::protocol::resource::{ApplyRequest, ApplyResponse, Context};
@@ -48,7 +48,11 @@ async fn destroyed(
     };
     let timeout = config::timeout(prior, Operation::Delete).map_err(|d| (None, vec![d]))?;
     let deadline = Instant::now() + timeout;
-    let refs = super::apply::jobs_of(clients, prior, &key);
+    let said = Said::of(prior).map_err(|d| (None, d))?;
+    let spaces = config::spaces(prior).unwrap_or_default();
+    let target = config::target(clients, key.tenant(), &spaces);
+    let translated = plan::translated(&said.resolved, &target);
+    let refs = super::apply::jobs_of(prior, &translated, &target, &key);
     let jobs: BTreeMap<_, _> = refs
         .iter()
         .map(|(key, job)| {
@@ -65,8 +69,7 @@ async fn destroyed(
         .get("revision")
         .as_i64()
         .and_then(|r| u64::try_from(r).ok());
-    let node = config::node(prior).map_err(|d| (None, d))?;
-    let document = oam::to_document(&node);
+    let document = oam::to_document(&said.written);
     let intent = Record {
         format: FORMAT,
         revision: revision.unwrap_or(1),

@@ -45,7 +45,7 @@ use crate::protocol::diagnostic::Diagnostics;
 use crate::protocol::identity::IdentitySchema;
 use crate::protocol::resource::{
     ApplyRequest, ApplyResponse, Context, MoveRequest, PlanRequest, PlanResponse, ReadRequest,
-    ReadResponse, Resource,
+    ReadResponse, Resource, Unchanged,
 };
 use crate::protocol::schema::Schema;
 use crate::protocol::value::{Type, Value};
@@ -84,6 +84,10 @@ impl Resource for ApplicationResource {
             return request.unchanged(Vec::new());
         };
         read::read(&clients, &self.ty, request).await
+    }
+
+    async fn is_as_it_was(&self, _: &Context, state: Unchanged<'_>) -> bool {
+        plan::is_as_it_was(&self.servers, state).await
     }
 
     async fn plan(&self, cx: &Context, request: PlanRequest) -> PlanResponse {

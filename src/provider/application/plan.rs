@@ -5,15 +5,16 @@
 
 use std::collections::BTreeMap;
 
+use super::config::Said;
 use super::private::{Private, Seen};
 use super::{adopt, config, dry_run, failure, read, unchanged};
 use crate::http;
 use crate::nomad::LiveJob;
 use crate::nomad::job::Job;
-use crate::oam::{self, Node};
+use crate::oam::{self, Application, Node};
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics, has_error};
 use crate::protocol::path::AttributePath;
-use crate::protocol::resource::{Context, Deferral, PlanRequest, PlanResponse};
+use crate::protocol::resource::{Context, Deferral, PlanRequest, PlanResponse, Unchanged};
 use crate::protocol::value::Value;
 use crate::provider::planned::Planned;
 use crate::provider::quota;
@@ -44,12 +45,6 @@ pub async fn plan(servers: &Servers, cx: &Context, request: PlanRequest) -> Plan
     if response.state.is_null() {
         return response;
     }
-    if let Some(clients) = clients
-        && is_as_it_was(clients, &prior, &config, &response)
-        && has_its_scopes(servers, clients, &prior).await
-    {
-        return response;
-    }
     match manifest(clients, &prior, &config).await {
         Ok(manifest) => set(&mut response.state, "manifest", manifest),
         Err(diagnostic) => {
@@ -63,7 +58,10 @@ pub async fn plan(servers: &Servers, cx: &Context, request: PlanRequest) -> Plan
         cx.defer(Deferral::ResourceConfigUnknown);
     }
     if !response.state.get("manifest").is_null() {
-        let name = config::name(&response.state).map_or(Value::UNKNOWN, Value::from);
+        // Not the one of before, which Terraform proposes.
+        let written = config::node(&response.state).unwrap_or(Node::Unknown);
+        let name = written.get("name").as_str();
+        let name = name.map_or(Value::UNKNOWN, Value::from);
         set(&mut response.state, "name", name);
     }
     let tenant = match config.get("rollback_to") {
@@ -71,24 +69,34 @@ pub async fn plan(servers: &Servers, cx: &Context, request: PlanRequest) -> Plan
         _ => config.get("tenant").clone(),
     };
     set(&mut response.state, "tenant", tenant);
-    let (applied, diagnostics) = match config::node(&response.state) {
-        Ok(node) => scopes_of(servers, clients, &response.state, &node).await,
-        Err(diagnostics) => (Value::UNKNOWN, diagnostics),
+    let written = match config::node(&response.state) {
+        Ok(node) => node,
+        Err(diagnostics) => {
+            response.diagnostics = diagnostics;
+            set(&mut response.state, "applied_scopes", Value::UNKNOWN);
+            return response;
+        }
     };
+    let (applied, diagnostics) = scopes_of(servers, clients, &response.state, &written).await;
     response.diagnostics = diagnostics;
     set(&mut response.state, "applied_scopes", applied);
+    let said = Said::with(written, &response.state);
     response
         .diagnostics
-        .extend(problems(clients, &response.state));
+        .extend(problems(clients, &response.state, &said));
     if has_error(&response.diagnostics) {
         return response;
     }
+    let before = match prior.is_null() {
+        true => None,
+        false => Said::of(&prior).ok(),
+    };
     let mut private = Private::read(&response.private);
     // What is to be adopted has no record yet, and so nothing that could be kept or replaced.
     let is_new = prior.is_null() || adopt::is_open(&prior);
     if !is_new {
         response.requires_replace = replaced_by(&prior, &response.state);
-        if !changes(&prior, &response.state, &response.private) {
+        if !changes(&prior, before.as_ref(), Some(&said), &response.private) {
             return response;
         }
     }
@@ -103,8 +111,8 @@ pub async fn plan(servers: &Servers, cx: &Context, request: PlanRequest) -> Plan
     if let (Some(clients), Some(tenant)) = (clients, config::tenant(&response.state)) {
         match Tenancy::planned(servers, clients, tenant).await {
             Ok(found) => {
-                let said = tenanted_as_planned(&found, clients, &response.state).await;
-                response.diagnostics.extend(said);
+                let refused = tenanted_as_planned(&found, clients, &response.state, &said).await;
+                response.diagnostics.extend(refused);
                 for (name, value) in config::spaces_values(found.spaces().get()) {
                     set(&mut response.state, name, value);
                 }
@@ -116,7 +124,8 @@ pub async fn plan(servers: &Servers, cx: &Context, request: PlanRequest) -> Plan
             return response;
         }
     }
-    let (mut jobs, after, changed) = jobs(clients, &prior, &response.state, &private);
+    let states = (&prior, &response.state);
+    let (mut jobs, after, changed) = jobs(clients, states, (before.as_ref(), &said), &private);
     if let Some(clients) = clients {
         if let Some(tenancy) = &tenancy {
             if !response.requires_replace.is_empty()
@@ -171,17 +180,28 @@ pub async fn plan(servers: &Servers, cx: &Context, request: PlanRequest) -> Plan
 
 /// Whether the configuration is the one of before, and nothing else has changed. What Terraform proposes
 /// for an attribute that the configuration leaves out is the one of before, so those are looked at.
-fn is_as_it_was(clients: &Clients, prior: &Value, config: &Value, proposed: &PlanResponse) -> bool {
+pub async fn is_as_it_was(servers: &Servers, state: Unchanged<'_>) -> bool {
+    let Some(clients) = servers.known() else {
+        return false;
+    };
+    let Unchanged {
+        state: prior,
+        config,
+        private,
+    } = state;
+    if prior.is_null() {
+        return false;
+    }
     let same = |name| config.get(name) == prior.get(name);
     let named = || match config.get("manifest") {
         Value::Null => same("name") && same("tenant"),
         _ => config::tenant_of(config) == *prior.get("tenant"),
     };
-    *prior == proposed.state
-        && config.get("rollback_to").is_null()
+    config.get("rollback_to").is_null()
         && same("manifest")
-        && unchanged::is_sealed(clients, prior, &Private::read(&proposed.private))
+        && unchanged::is_sealed(&clients, prior, &Private::read(private))
         && named()
+        && has_its_scopes(servers, &clients, prior).await
 }
 
 /// Whether the scopes that an application refers to are as it has them, and stay so.
@@ -324,17 +344,15 @@ async fn recorded(clients: &Clients, id: &str) -> Result<Value, Diagnostic> {
 
 /// What is wrong with the application now that its scopes and the clusters are known. Validation has
 /// found everything else.
-fn problems(clients: Option<&Clients>, state: &Value) -> Diagnostics {
-    let Ok(node) = config::resolved(state) else {
-        return Vec::new();
-    };
+fn problems(clients: Option<&Clients>, state: &Value, said: &Said) -> Diagnostics {
+    let node = &said.resolved;
     if node.get("component").is_unknown() {
         return Vec::new();
     }
-    let mut problems = oam::validate(&node);
+    let mut problems = oam::validate(node);
     if let (Some(clients), Some(tenant)) = (clients, config::tenant(state)) {
         problems.extend(translate::unknown_clusters(
-            &node,
+            node,
             &config::target(clients, tenant, &Spaces::default()),
         ));
     }
@@ -342,8 +360,13 @@ fn problems(clients: Option<&Clients>, state: &Value) -> Diagnostics {
 }
 
 /// Why the tenant does not take the application, or where that reaches what is not its own.
-pub async fn tenanted(tenancy: &Tenancy, clients: &Clients, state: &Value) -> Diagnostics {
-    match looked_at(tenancy, clients, state).await {
+pub async fn tenanted(
+    tenancy: &Tenancy,
+    clients: &Clients,
+    state: &Value,
+    said: &Said,
+) -> Diagnostics {
+    match looked_at(tenancy, clients, state, said).await {
         Ok(diagnostics) => diagnostics,
         Err(error) => vec![failure::store(&error)],
     }
@@ -351,8 +374,13 @@ pub async fn tenanted(tenancy: &Tenancy, clients: &Clients, state: &Value) -> Di
 
 /// The same in a plan. Where there is no tenant to be found out about, it goes on without a Consul that can be
 /// reached: the apply looks again.
-async fn tenanted_as_planned(tenancy: &Tenancy, clients: &Clients, state: &Value) -> Diagnostics {
-    match looked_at(tenancy, clients, state).await {
+async fn tenanted_as_planned(
+    tenancy: &Tenancy,
+    clients: &Clients,
+    state: &Value,
+    said: &Said,
+) -> Diagnostics {
+    match looked_at(tenancy, clients, state, said).await {
         Ok(diagnostics) => diagnostics,
         Err(StoreError::Consul(error))
             if tenancy.rules().is_none()
@@ -378,14 +406,13 @@ async fn looked_at(
     tenancy: &Tenancy,
     clients: &Clients,
     state: &Value,
+    said: &Said,
 ) -> Result<Diagnostics, StoreError> {
     if let Some(refusal) = tenancy.refusal() {
         return Ok(vec![refusal]);
     }
-    let (Ok(written), Ok(resolved)) = (config::node(state), config::resolved(state)) else {
-        return Ok(Vec::new());
-    };
-    let problems = tenancy.trespasses(clients, &written, &resolved).await?;
+    let Said { written, resolved } = said;
+    let problems = tenancy.trespasses(clients, written, resolved).await?;
     Ok(config::diagnostics(state, &problems))
 }
 
@@ -404,9 +431,19 @@ fn replaced_by(prior: &Value, planned: &Value) -> Vec<AttributePath> {
     name.into_iter().chain(tenant).collect()
 }
 
-/// Whether there is anything to do beyond new timeouts and other words for the same.
-pub fn changes(prior: &Value, planned: &Value, private: &[u8]) -> bool {
-    !config::same(prior, planned)
+/// Whether there is anything to do beyond new timeouts and other words for the same, given what the prior and
+/// the planned state say.
+pub fn changes(
+    prior: &Value,
+    before: Option<&Said>,
+    planned: Option<&Said>,
+    private: &[u8],
+) -> bool {
+    let same = match (before, planned) {
+        (Some(before), Some(planned)) => before.resolved == planned.resolved,
+        _ => false,
+    };
+    !same
         || prior.get("status").as_str() != Some("settled")
         || prior
             .get("drift")
@@ -419,14 +456,12 @@ pub fn changes(prior: &Value, planned: &Value, private: &[u8]) -> bool {
 /// changes is Nomad's to tell.
 fn jobs(
     clients: Option<&Clients>,
-    prior: &Value,
-    planned: &Value,
+    (prior, planned): (&Value, &Value),
+    (said_before, said): (Option<&Said>, &Said),
     private: &Private,
 ) -> (Value, BTreeMap<String, Job>, Vec<(String, Job)>) {
     let unknown = |after| (Value::UNKNOWN, after, Vec::new());
-    let Ok(node) = config::resolved(planned) else {
-        return unknown(BTreeMap::new());
-    };
+    let node = &said.resolved;
     let Node::Map(components) = node.get("component") else {
         return unknown(BTreeMap::new());
     };
@@ -438,16 +473,15 @@ fn jobs(
         (None, Some(tenant)) if tenant != DEFAULT_TENANT => Some(elsewhere(tenant)),
         _ => None,
     };
-    let before = target(prior).map(|target| translated(prior, &target));
-    let before = before.unwrap_or_default();
+    let jobs_of = |said: Option<&Said>, target: &Option<Target>| match (said, target) {
+        (Some(said), Some(target)) => translated(&said.resolved, target),
+        _ => BTreeMap::new(),
+    };
+    let before = jobs_of(said_before, &target(prior));
     let target = target(planned);
     // Nobody knows the jobs of a tenant whose own namespaces are not known.
-    let after = target
-        .as_ref()
-        .filter(|_| config::spaces(planned).is_some())
-        .map(|target| translated(planned, target))
-        .unwrap_or_default();
-    // Of a manifest it is read from the text, which is not to be read for each job.
+    let said = config::spaces(planned).is_some().then_some(said);
+    let after = jobs_of(said, &target);
     let application = config::name(planned);
     let mut entries = BTreeMap::new();
     let mut changed = Vec::new();
@@ -474,7 +508,7 @@ fn jobs(
                 .map(|application| oam::job_id(application, name));
             let namespace = match (next, &target) {
                 (Some(job), _) => Some(job.namespace.as_str()),
-                (None, Some(target)) => namespace(&node, target),
+                (None, Some(target)) => namespace(node, target),
                 (None, None) => None,
             };
             let value = Value::from([
@@ -561,11 +595,18 @@ fn elsewhere(tenant: &str) -> Target {
     }
 }
 
-/// The jobs by key, of the components of which everything is known that they take.
-pub fn translated(state: &Value, target: &Target) -> BTreeMap<String, Job> {
-    let Ok(node) = config::resolved(state) else {
-        return BTreeMap::new();
+/// The jobs by key, of the components of an application of which everything is known that they take.
+pub fn translated(node: &Node, target: &Target) -> BTreeMap<String, Job> {
+    let jobs_of = |application: &Application| {
+        let translations = translate::translate(application, target).into_iter();
+        translations.map(|translation| (translation.key(), translation.job))
     };
+    // Nearly always all of it is known and right.
+    if node.is_wholly_known()
+        && let Ok(application) = oam::parse(node)
+    {
+        return jobs_of(&application).collect();
+    }
     let Some(components) = node.get("component").as_map() else {
         return BTreeMap::new();
     };
@@ -590,9 +631,7 @@ pub fn translated(state: &Value, target: &Target) -> BTreeMap<String, Job> {
         let Ok(application) = oam::parse(&alone) else {
             continue;
         };
-        for translation in translate::translate(&application, target) {
-            jobs.insert(translation.key(), translation.job);
-        }
+        jobs.extend(jobs_of(&application));
     }
     jobs
 }

@@ -22,6 +22,9 @@ pub struct Private {
     /// [`super::unchanged`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seal: Option<String>,
+    /// How many applications there were in a run that this one was sealed in, at least; 0 where nobody knows.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub among: u64,
 }
 
 /// A job that no application has yet.
@@ -58,6 +61,11 @@ pub struct Seen {
     /// Whether it is as the record says, and nothing about it can change without its index.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sound: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde gives a reference
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Private {

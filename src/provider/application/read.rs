@@ -23,6 +23,15 @@ use crate::translate::{self, Translation};
 
 /// Compares a state with the world.
 pub async fn read(clients: &Clients, ty: &Type, request: ReadRequest) -> ReadResponse {
+    let key = config::key(&request.state);
+    if let Some(key) = &key
+        && let Some(private) = unchanged::unchanged(clients, key, &request).await
+    {
+        return ReadResponse {
+            private: private.write(),
+            ..request.unchanged(Vec::new())
+        };
+    }
     let found = match adopt::is_open(&request.state) {
         // No application yet: the plan compares the jobs with what it shall be.
         true => {
@@ -31,13 +40,14 @@ pub async fn read(clients: &Clients, ty: &Type, request: ReadRequest) -> ReadRes
                 .map(|(state, private)| (state, Some(private)))
                 .map_err(|error| vec![error])
         }
-        false => refreshed(clients, ty, &request).await,
+        false => refreshed(clients, ty, key, &request).await,
     };
     match found {
         Ok((state, private)) => ReadResponse {
             state,
             private: private.map(|private| private.write()).unwrap_or_default(),
             diagnostics: Vec::new(),
+            same: false,
         },
         Err(diagnostics) => request.unchanged(diagnostics),
     }
@@ -46,17 +56,15 @@ pub async fn read(clients: &Clients, ty: &Type, request: ReadRequest) -> ReadRes
 async fn refreshed(
     clients: &Clients,
     ty: &Type,
+    key: Option<ApplicationKey>,
     request: &ReadRequest,
 ) -> Result<(Value, Option<Private>), Diagnostics> {
-    let Some(key) = config::key(&request.state) else {
+    let Some(key) = key else {
         return Err(vec![Diagnostic::error(
             "State without a name",
             "The state does not say which application it is of. Remove it and import it again.",
         )]);
     };
-    if let Some(private) = unchanged::unchanged(clients, &key, request).await {
-        return Ok((request.state.clone(), Some(private)));
-    }
     let stored = clients
         .store
         .read(&key)
@@ -66,7 +74,9 @@ async fn refreshed(
         tracing::info!(application = %key, "no record: the application is gone");
         return Ok((Value::Null, None));
     };
-    let (state, private) = observe(clients, ty, &key, &stored, &request.state).await?;
+    let (state, mut private) = observe(clients, ty, &key, &stored, &request.state).await?;
+    let before = Private::read(&request.private);
+    private.among = private.among.max(before.among);
     Ok((state, Some(private)))
 }
 
@@ -249,7 +259,9 @@ async fn observe(
     }
     if any_drifted {
         // Of all jobs: the state has one value for a component that is in several clusters.
-        let said = plan::translated(&state, &target);
+        let said = config::Said::of(&state);
+        let said = said.map(|said| plan::translated(&said.resolved, &target));
+        let said = said.unwrap_or_default();
         for (translation, found) in compared {
             let job_key = translation.key();
             if let (Some(seen), Some(job)) = (private.jobs.get_mut(&job_key), said.get(&job_key)) {

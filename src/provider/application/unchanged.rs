@@ -9,12 +9,13 @@
 //! The lists can only say that nothing has changed. Anything else (a record or a job that is not in them
 //! or is another one, no list at all) is looked at afresh, record first, as if there were no lists.
 //!
+//! Beside the seal is how many applications there were in the run that sealed it ([`crate::ahead::Questions`]), by which a
+//! later run knows early that the lists are worth it.
+//!
 //! What is not sealed, since something can change without the record and the index of the job:
 //! - an application that is being applied, or whose apply has failed;
 //! - jobs with canaries, until their deployment is successful and so at its end;
 //! - what differs from the record in any way, or is not all there.
-
-use std::sync::atomic::Ordering;
 
 use super::private::Private;
 use crate::protocol::resource::ReadRequest;
@@ -33,8 +34,8 @@ pub async fn unchanged(
     if !is_sealed(clients, &request.state, &private) {
         return None;
     }
-    let asked = clients.asked.fetch_add(1, Ordering::Relaxed) + 1;
-    let version = clients.store.version_ahead(key, asked).await?;
+    let worth = clients.questions.ask(private.among);
+    let version = clients.store.version_ahead(key, worth).await?;
     if !version.is_same(&private.version()?) {
         return None;
     }
@@ -43,13 +44,14 @@ pub async fn unchanged(
         let job = request.state.get("jobs").get(job_key);
         let (namespace, id) = (job.get("namespace").as_str()?, job.get("id").as_str()?);
         let nomad = clients.nomad_of(cluster).ok()?;
-        if nomad.index_ahead(namespace, id, asked).await? != seen.index {
+        if nomad.index_ahead(namespace, id, worth).await? != seen.index {
             return None;
         }
     }
     tracing::debug!(application = %key, "unchanged");
     // A lock may have come and gone.
     private.record = Some(version.to_string());
+    private.among = clients.questions.remember(private.among);
     Some(private)
 }
 
@@ -62,6 +64,10 @@ pub fn seal(clients: &Clients, state: &Value, private: &mut Private) {
     let sound = private.jobs.values().all(|job| job.sound && !job.drifted);
     let sealed = no_drift && settled && all && sound && private.version().is_some();
     private.seal = sealed.then(|| digest(clients, state));
+    if sealed {
+        clients.questions.find();
+        private.among = clients.questions.remember(private.among);
+    }
 }
 
 /// Seals the private data of a new state that says the same as the one before, if that one was sealed.

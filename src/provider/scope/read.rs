@@ -20,6 +20,7 @@ pub async fn read(kind: Kind, clients: &Clients, ty: &Type, request: ReadRequest
             state,
             private: private.map(|private| private.write()).unwrap_or_default(),
             diagnostics: Vec::new(),
+            same: false,
         },
         Err(diagnostics) => request.unchanged(diagnostics),
     }

@@ -23,6 +23,7 @@ pub async fn read(clients: &Clients, request: ReadRequest) -> ReadResponse {
             state,
             private: private.map(|private| private.write()).unwrap_or_default(),
             diagnostics: Vec::new(),
+            same: false,
         },
         Err(diagnostics) => request.unchanged(diagnostics),
     }
