@@ -14,6 +14,7 @@ mod support;
 use fleet::{Fleet, Object, Run, each, yearly};
 use oam_provider::protocol::value::Value;
 use serde_json::{Value as Json, json};
+use std::time::Instant;
 use support::proxy::{Action, Proxy, Seen};
 use support::{Options, Servers, servers};
 
@@ -507,4 +508,81 @@ async fn each_cluster_has_a_list_of_its_own() {
     tokio::task::spawn_blocking(move || drop((at_east, at_west, east, west)))
         .await
         .unwrap();
+}
+
+/// How many of those that were planned are applied.
+const APPLIED: usize = 12;
+
+/// An application that asks for a host, for plans alone.
+fn serving(name: &str) -> Json {
+    json!({
+        "name": name,
+        "component": { "web": {
+            "type": "webservice", "driver": "raw_exec", "command": ["/bin/sleep", "100000"],
+            "port": { "http": { "port": 80 } }, "ingress": { "host": format!("{name}.example.com") },
+        } },
+    })
+}
+
+/// How many requests were about each of these keys of Consul's, or below it.
+fn about<const N: usize>(seen: &[Seen], prefix: &str, keys: [&str; N]) -> [usize; N] {
+    keys.map(|key| {
+        let path = format!("/v1/kv/{prefix}/{key}");
+        seen.iter().filter(|it| it.path.starts_with(&path)).count()
+    })
+}
+
+#[tokio::test]
+async fn plans_of_many_look_at_the_tenants_once_and_each_apply_for_itself() {
+    let servers = servers();
+    let counted = Counted::apply(servers, "tenanted", &[]).await;
+    let run = counted.fleet.run().await;
+    let new = |config: &Json| Object {
+        config: run.config(config),
+        state: Value::Null,
+        private: Vec::new(),
+    };
+    let asking: Vec<_> = names("tenanted-web")
+        .iter()
+        .map(|name| new(&serving(name)))
+        .collect();
+    let idle: Vec<_> = yearlies("tenanted").iter().map(new).collect();
+    let begun = Instant::now();
+    // One, and another one for each half minute that a slow machine takes.
+    let looks = || 1 + usize::try_from(begun.elapsed().as_secs() / 30).unwrap();
+    each(&asking, |object| run.plan(object)).await;
+    let plans = each(&idle, |object| run.plan(object)).await;
+    let (_, consul) = counted.seen();
+    // A list comes with a look at its folder's own key.
+    let [tenants, domains] = about(&consul, "tenanted", ["tenants/", "domains"]);
+    assert!((2..=2 * looks()).contains(&tenants), "{consul:#?}");
+    assert!((1..=looks()).contains(&domains), "{consul:#?}");
+
+    // Writing applications changes no tenant: the plans within an apply look at the same list.
+    let mut applied = Vec::new();
+    let before = looks();
+    for (object, plan) in idle.iter().zip(plans).take(APPLIED) {
+        run.plan(object).await;
+        applied.push(run.apply(object, plan).await.unwrap());
+    }
+    let (_, consul) = counted.seen();
+    let [tenants, domains] = about(&consul, "tenanted", ["tenants/", "domains"]);
+    let most = 2 * (APPLIED + looks() - before);
+    assert!((2 * APPLIED..=most).contains(&tenants), "{consul:#?}");
+    assert_eq!(domains, 0);
+
+    // A tenant that has come since is not in the list, and the apply finds it.
+    let named = new(&serving("tenantedacme-shop"));
+    let plan = run.plan(&named).await;
+    servers
+        .consul
+        .write_key("tenanted/tenants/tenantedacme", "{}");
+    let refused = run.apply(&named, plan).await.unwrap_err();
+    assert!(refused[0].contains("tenantedacme"), "{refused:?}");
+    servers
+        .consul
+        .delete("/v1/kv/tenanted/tenants/tenantedacme");
+    for object in &applied {
+        assert_eq!(run.destroy(object).await, Vec::<String>::new());
+    }
 }

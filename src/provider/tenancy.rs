@@ -2,7 +2,9 @@
 //!
 //! A plan takes the tenant as this very plan will leave it ([`crate::provider::planned`]) or, where it
 //! does nothing to the tenant, from its record; an apply takes it from its record alone. It is read once
-//! for each, and for applications without a tenant not at all.
+//! for each, and for applications without a tenant not at all. What there is of all tenants, their names and
+//! domains, the plans of one run read together ([`Store::tenants_ahead`](crate::store::Store::tenants_ahead)),
+//! and each apply once for itself.
 
 use std::collections::BTreeSet;
 
@@ -25,6 +27,8 @@ use crate::tenants::{Domains, Spaces};
 pub struct Tenancy {
     name: String,
     kind: Kind,
+    /// Whether it is a plan that asks.
+    plans: bool,
     domains: OnceCell<Domains>,
     /// The domains that this very plan gives tenants: whose, and which, where that is known.
     planned: Vec<(String, Option<String>)>,
@@ -64,6 +68,7 @@ impl Tenancy {
         Ok(Self {
             name: name.to_owned(),
             kind,
+            plans: true,
             domains: OnceCell::new(),
             planned: planned(servers),
         })
@@ -81,6 +86,7 @@ impl Tenancy {
         Ok(Self {
             name: name.to_owned(),
             kind,
+            plans: false,
             domains: OnceCell::new(),
             planned: Vec::new(),
         })
@@ -161,7 +167,11 @@ impl Tenancy {
     /// Where they cannot be read.
     pub async fn domains(&self, clients: &Clients) -> Result<&Domains, StoreError> {
         let read = async || -> Result<Domains, StoreError> {
-            Ok(overlaid(clients.store.domains().await?, &self.planned))
+            let domains = match self.plans {
+                true => (*clients.store.domains_ahead().await?).clone(),
+                false => clients.store.domains().await?,
+            };
+            Ok(overlaid(domains, &self.planned))
         };
         self.domains.get_or_try_init(read).await
     }
@@ -210,9 +220,10 @@ impl Tenancy {
 
     /// The tenants that have a record, of a plan as this very plan will leave them.
     async fn tenants(&self, clients: &Clients) -> Result<BTreeSet<String>, StoreError> {
-        let all = clients.store.list_tenants().await?;
-        // Also those whose record cannot be read: they are there.
-        let mut names: BTreeSet<_> = all.iter().map(|(key, _)| key.name().to_owned()).collect();
+        let mut names = match self.plans {
+            true => (*clients.store.tenants_ahead().await?).clone(),
+            false => clients.store.tenant_names().await?,
+        };
         names.extend(self.planned.iter().map(|(name, _)| name.clone()));
         Ok(names)
     }
@@ -230,7 +241,8 @@ pub async fn planned_domains(
 ) -> Result<Domains, StoreError> {
     let mut planned = planned(servers);
     planned.retain(|(tenant, _)| tenant != but);
-    Ok(overlaid(clients.store.domains().await?, &planned))
+    let domains = clients.store.domains_ahead().await?;
+    Ok(overlaid((*domains).clone(), &planned))
 }
 
 /// The domains that the plan that is being made gives tenants: whose, and which, where that is known.

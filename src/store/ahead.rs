@@ -1,7 +1,8 @@
 //! The versions of many records at once.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
@@ -13,12 +14,38 @@ use super::{ApplicationKey, ScopeKey, ScopeRecord, Store, StoreError, Stored, Ve
 use crate::ahead::{Ahead, Look};
 use crate::consul;
 use crate::http;
+use crate::tenants::Domains;
 
 /// Versions by the end of the record's key, `<tenant>/<name>`.
 pub(super) type Versions = HashMap<String, Version>;
 
 /// Scopes that were read, one by one.
 pub(super) type Scopes = Mutex<BTreeMap<ScopeKey, Arc<Ahead<Stored<ScopeRecord>>>>>;
+
+/// What many plans ask about all tenants, whatever their own.
+#[derive(Debug, Default)]
+pub(super) struct Tenants {
+    names: Ahead<BTreeSet<String>>,
+    domains: Ahead<Domains>,
+    /// Counts what this process writes of tenants. What it writes of applications, in the same run, says
+    /// nothing of them.
+    changes: AtomicU64,
+}
+
+impl Tenants {
+    fn changes(&self) -> u64 {
+        self.changes.load(Ordering::SeqCst)
+    }
+
+    /// Does what writes tenants or their domains: what was read before it ended is no answer any more.
+    pub(super) async fn changing<T>(&self, work: impl Future<Output = T>) -> T {
+        let count = || self.changes.fetch_add(1, Ordering::SeqCst);
+        count();
+        let done = work.await;
+        count();
+        done
+    }
+}
 
 /// An entry of Consul's, of which only the digest of the value is kept: the values of thousands of records
 /// would be all the memory that there is.
@@ -81,6 +108,43 @@ impl Store {
             None => self.read_scope(key).await,
         }
     }
+}
+
+impl Store {
+    /// The names of all tenants that have a record, also of one that cannot be read. They may have been read
+    /// a moment before, not longer than [`crate::ahead`] says: it is for plans, and an apply looks for itself
+    /// ([`Store::list_tenants`]).
+    ///
+    /// # Errors
+    /// As of [`Store::list_tenants`].
+    pub async fn tenants_ahead(&self) -> Result<Arc<BTreeSet<String>>, StoreError> {
+        let tenants = &self.inner.tenants_ahead;
+        let look = || async { looked(self.tenant_names().await) };
+        let changes = || tenants.changes();
+        match tenants.names.list(usize::MAX, changes, look).await {
+            Some(names) => Ok(names),
+            None => self.tenant_names().await.map(Arc::new),
+        }
+    }
+
+    /// As [`Store::domains`], and as old as [`Store::tenants_ahead`].
+    ///
+    /// # Errors
+    /// As of [`Store::domains`].
+    pub async fn domains_ahead(&self) -> Result<Arc<Domains>, StoreError> {
+        let tenants = &self.inner.tenants_ahead;
+        let look = || async { looked(self.domains().await) };
+        let changes = || tenants.changes();
+        match tenants.domains.list(usize::MAX, changes, look).await {
+            Some(domains) => Ok(domains),
+            None => self.domains().await.map(Arc::new),
+        }
+    }
+}
+
+/// An answer that others may look at. Whoever finds it refused asks again, and says why.
+fn looked<T>(answer: Result<T, StoreError>) -> Look<T> {
+    answer.map_or(Look::Refused, Look::Listed)
 }
 
 async fn versions(

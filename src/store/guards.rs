@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
+use super::absent::Absent;
 use super::form::Stored;
 use super::tenants::Claim;
 use super::usage::{Asked, Entered};
@@ -42,8 +43,6 @@ pub enum SeenTenant {
 pub(super) enum Guard {
     /// The key has this index.
     Same { key: String, index: u64 },
-    /// There is no such key.
-    Absent { key: String },
     /// The key has this index, or is not there where it is 0, and gets this value.
     Write {
         key: String,
@@ -58,7 +57,6 @@ impl Guard {
     pub(super) fn op(&self) -> Op<'_> {
         match self {
             Self::Same { key, index } => Op::CheckIndex { key, index: *index },
-            Self::Absent { key } => Op::CheckNotExists { key },
             Self::Write { key, value, index } => Op::Cas {
                 key,
                 value,
@@ -67,6 +65,15 @@ impl Guard {
             Self::Delete { key } => Op::Delete { key },
         }
     }
+}
+
+/// What guards one try of a transaction.
+#[derive(Debug, Default)]
+pub(super) struct Guarded {
+    /// What is in the transaction.
+    pub(super) all: Vec<Guard>,
+    /// What is looked at again after it.
+    pub(super) absent: Absent,
 }
 
 /// What must hold for an operation. The guards of a transaction are made from it for each try.
@@ -83,14 +90,14 @@ pub(super) struct Guards {
 /// What an application uses.
 #[derive(Debug)]
 pub(super) struct Application {
-    key: ApplicationKey,
+    pub(super) key: ApplicationKey,
     /// The scopes that must be there, settled, each with the version it must have where one is given.
     scopes: BTreeMap<ScopeKey, Option<Version>>,
     /// The tenant, which must be settled and active or have no record; `None` where there is nothing
     /// to look after.
     tenant: Option<SeenTenant>,
     /// The hosts, none of which may be another tenant's.
-    hosts: BTreeSet<String>,
+    pub(super) hosts: BTreeSet<String>,
     until: Option<Instant>,
 }
 
@@ -151,6 +158,13 @@ impl Guards {
     }
 }
 
+impl Guards {
+    /// Whether the operation may be given up when its intent is written: there has to be a way back.
+    pub(super) fn may_be_given_up(&self) -> bool {
+        self.application.is_some() || self.claim.is_some()
+    }
+}
+
 impl Store {
     /// The guards for one try of a transaction, of an operation that begins or of one that ends. What
     /// was read before is taken for what is, but where it is tried `again`. `None` where the operation
@@ -163,8 +177,11 @@ impl Store {
         guards: &Guards,
         again: bool,
         begins: Option<Beginning<'_>>,
-    ) -> Result<Option<Vec<Guard>>, StoreError> {
-        let mut all = Vec::new();
+    ) -> Result<Option<Guarded>, StoreError> {
+        let Guarded {
+            mut all,
+            mut absent,
+        } = Guarded::default();
         if let Some(application) = &guards.application {
             let Application {
                 key,
@@ -180,13 +197,20 @@ impl Store {
                     Some(seen) => self.guarded_tenant(key, seen, again).await.map(Some),
                 }
             };
-            let hosts = self.guarded_hosts(key, hosts);
+            let hosts = async {
+                match hosts.is_empty() {
+                    true => Ok(None),
+                    false => self.guarded_hosts(key, hosts).await.map(Some),
+                }
+            };
             let found = futures_util::future::try_join3(scopes, tenant, hosts).await?;
             let (scopes, tenant, hosts) = found;
             all.extend(scopes);
-            all.extend(hosts);
+            absent.domains = matches!(hosts, Some(None));
+            all.extend(hosts.flatten());
             if let Some((tenant, quotas)) = tenant {
-                all.push(tenant);
+                absent.tenant = tenant.is_none();
+                all.extend(tenant);
                 if let Some(begins) = begins {
                     let asked = Asked {
                         application: key,
@@ -208,6 +232,6 @@ impl Store {
         }
         let deleted = guards.deleted.iter().cloned();
         all.extend(deleted.map(|key| Guard::Delete { key }));
-        Ok(Some(all))
+        Ok(Some(Guarded { all, absent }))
     }
 }

@@ -1,7 +1,8 @@
 //! Whose hosts applications ask for, and the guarantee that no two tenants' requests meet.
 //!
 //! An application that begins with hosts checks in its own transaction that the domains of all tenants are
-//! those that were read, in which none of its hosts is another's. A tenant that is given a domain writes the
+//! those that were read, in which none of its hosts is another's; where there were none yet, it looks again
+//! when its intent is written (`absent.rs`). A tenant that is given a domain writes the
 //! domains first and then lists all applications with `?consistent`; where another's asks for a host in it,
 //! it gives the domain back. Either the application's transaction comes first, and the list shows it, or the
 //! domains' does, and the application finds another index than it has read.
@@ -28,7 +29,7 @@ pub(super) fn of_document(document: &Value) -> BTreeSet<String> {
 }
 
 impl Store {
-    /// What guards the hosts of an application that begins; nothing where it has none.
+    /// What guards the hosts of an application that begins; nothing where no tenant has had a domain yet.
     ///
     /// # Errors
     /// [`StoreError::HostTaken`], [`StoreError::BadDomains`], [`StoreError::Consul`].
@@ -37,9 +38,6 @@ impl Store {
         key: &ApplicationKey,
         hosts: &BTreeSet<String>,
     ) -> Result<Option<Guard>, StoreError> {
-        if hosts.is_empty() {
-            return Ok(None);
-        }
         let (domains, index) = self.read_domains().await?;
         for host in hosts {
             if let Some(tenant) = domains.owner_of(host).filter(|it| *it != key.tenant()) {
@@ -51,10 +49,7 @@ impl Store {
             }
         }
         let key = self.domains_path();
-        Ok(Some(match index {
-            0 => Guard::Absent { key },
-            index => Guard::Same { key, index },
-        }))
+        Ok((index != 0).then_some(Guard::Same { key, index }))
     }
 
     /// The applications of others that ask for a host in the domain.

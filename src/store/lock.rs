@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tracing::{info, warn};
 
 use super::form::{Recorded, decode, encode, stored};
-use super::guards::{Beginning, Guard, Guards};
+use super::guards::{Beginning, Guard, Guarded, Guards};
 use super::session::Session;
 use super::unseen::{self, Seen};
 use super::usage::{LOOK, Left, Measure, pause};
@@ -28,9 +28,28 @@ pub struct Held<R: Recorded = Record> {
     record: R,
     value: Vec<u8>,
     index: u64,
-    adopted: Option<R>,
+    before: Option<Before<R>>,
     /// Whether Terraform knows nothing of it so far.
     is_new: bool,
+}
+
+/// What an operation goes back to where it gives up before it has done anything.
+#[derive(Debug)]
+struct Before<R> {
+    record: R,
+    /// As it was read: whoever has planned with it finds the same.
+    value: Vec<u8>,
+}
+
+/// What becomes of the mark that tells of a creation which Terraform may not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    /// It is made.
+    Made,
+    /// It goes.
+    Goes,
+    /// It stays as it is.
+    Stays,
 }
 
 impl<R: Recorded> Held<R> {
@@ -46,7 +65,12 @@ impl<R: Recorded> Held<R> {
 
     /// What an interrupted creation had left, where this operation took it over.
     pub fn adopted(&self) -> Option<&R> {
-        self.adopted.as_ref()
+        self.before().filter(|_| self.is_new)
+    }
+
+    /// The record before, where it was read or taken over.
+    pub(super) fn before(&self) -> Option<&R> {
+        self.before.as_ref().map(|before| &before.record)
     }
 
     /// Whether the lock is known to be lost. Others may be at work then: stop.
@@ -90,8 +114,8 @@ impl Outcome {
 
 /// What to do after a refused begin.
 enum Next<R> {
-    /// Try again from this state of the record.
-    Again(Expect, Option<R>),
+    /// Try again from this state of the record, which is taken over where it is there.
+    Again(Expect, Option<Before<R>>),
     /// Another operation holds the record in this state.
     Wait {
         index: u64,
@@ -101,11 +125,20 @@ enum Next<R> {
     Exists(Entry),
 }
 
+impl<R: Recorded> Before<R> {
+    fn measured(self, key: &R::Key, measure: Option<&Measure>) -> Self {
+        Self {
+            record: self.record.measured(key, measure),
+            ..self
+        }
+    }
+}
+
 impl<R: Recorded> Next<R> {
     fn measured(self, key: &R::Key, measure: Option<&Measure>) -> Self {
         match self {
-            Self::Again(expect, Some(record)) => {
-                Self::Again(expect, Some(record.measured(key, measure)))
+            Self::Again(expect, Some(before)) => {
+                Self::Again(expect, Some(before.measured(key, measure)))
             }
             next => next,
         }
@@ -115,6 +148,9 @@ impl<R: Recorded> Next<R> {
 impl Store {
     /// Writes the intent and takes the lock, if the record is what `expect` says and the guards
     /// hold. Waits while another operation holds it. The operation is filled in here.
+    ///
+    /// What the guards found absent is looked for again when the intent is written, and the intent given
+    /// back where it has come.
     pub(super) async fn lock<R: Recorded>(
         &self,
         key: &R::Key,
@@ -126,10 +162,13 @@ impl Store {
         let path = self.place::<R>(key);
         let mut deadline = Instant::now() + self.lock_wait;
         let is_new = expect == Expect::Absent;
-        let (mut expect, mut adopted) = (expect, None);
+        let mut expect = expect;
         // What an adopted record has to be followed in is not known before it is adopted.
-        let before = match expect {
-            Expect::Version(version) if R::FOLLOWS => self.in_version(key, version).await?,
+        let goes_back = guards.is_some_and(Guards::may_be_given_up);
+        let mut before = match expect {
+            Expect::Version(version) if R::FOLLOWS || goes_back => {
+                self.in_version(key, version).await?
+            }
             _ => None,
         };
         let (mut tried, mut refused, mut looked) = (0, 0, None::<Instant>);
@@ -138,11 +177,14 @@ impl Store {
             let operation = self.operation(&session);
             let id = operation.id.clone();
             let record = record.clone().stamped(record.phase(), Some(operation));
-            let record = match adopted.as_ref().or(before.as_ref()) {
-                Some(before) => self.after(key, record, before)?,
+            let record = match &before {
+                Some(before) => self.after(key, record, &before.record)?,
                 None => record,
             };
-            let guarded = match guards {
+            let Guarded {
+                all: guarded,
+                absent,
+            } = match guards {
                 Some(guards) => {
                     let begun = Instant::now();
                     let look = looked.is_none_or(|looked| looked.elapsed() >= LOOK);
@@ -162,7 +204,7 @@ impl Store {
                     };
                     guarded
                 }
-                None => Vec::new(),
+                None => Guarded::default(),
             };
             let value = encode(&record);
             let check = match expect {
@@ -197,16 +239,26 @@ impl Store {
             };
             let refusals = match written {
                 Ok(index) => {
-                    return Ok(Held {
+                    let held = Held {
                         key: key.clone(),
                         path,
                         session,
                         record,
                         value,
                         index,
-                        adopted,
+                        before,
                         is_new,
-                    });
+                    };
+                    let Some(guards) = guards else {
+                        return Ok(held);
+                    };
+                    return match self.still_absent(guards, absent).await {
+                        Ok(()) => Ok(held),
+                        Err(error) => {
+                            self.give_back(&held, None).await;
+                            Err(error)
+                        }
+                    };
                 }
                 Err(refusals) => refusals,
             };
@@ -233,7 +285,7 @@ impl Store {
                 self.inner.sessions.ended(&session);
             }
             let entry = consul.get_latest(&path).await?;
-            let next = next(key, expect, adopted.take(), entry)?;
+            let next = next(key, expect, entry)?;
             match next.measured(key, self.measure.as_ref()) {
                 Next::Exists(entry) => {
                     let found = stored::<R>(key, &entry)?;
@@ -243,8 +295,12 @@ impl Store {
                     {
                         Seen::No => {
                             info!(%key, "there already, by an apply that Terraform does not know of");
-                            let record = found.record.measured(key, self.measure.as_ref());
-                            (expect, adopted) = (Expect::Version(found.version), Some(record));
+                            let found_before = Before {
+                                record: found.record,
+                                value: entry.value,
+                            };
+                            expect = Expect::Version(found.version);
+                            before = Some(found_before.measured(key, self.measure.as_ref()));
                         }
                         Seen::Perhaps => {}
                         Seen::Yes => {
@@ -255,8 +311,8 @@ impl Store {
                         }
                     }
                 }
-                Next::Again(next, adopt) if next != expect || session_ended => {
-                    (expect, adopted) = (next, adopt);
+                Next::Again(next, found) if next != expect || session_ended => {
+                    (expect, before) = (next, found.or(before));
                 }
                 Next::Again(..) | Next::Wait { .. } if left.is_zero() => {
                     let operation = consul
@@ -269,9 +325,9 @@ impl Store {
                         operation,
                     });
                 }
-                Next::Again(_, adopt) => {
+                Next::Again(_, found) => {
                     // Refused for a reason that is gone already, or for somebody's lock delay.
-                    adopted = adopt;
+                    before = found.or(before);
                     tokio::time::sleep(left.min(Duration::from_millis(200))).await;
                 }
                 Next::Wait { index, operation } => {
@@ -294,13 +350,15 @@ impl Store {
         &self,
         key: &R::Key,
         version: Version,
-    ) -> Result<Option<R>, StoreError> {
+    ) -> Result<Option<Before<R>>, StoreError> {
         let entry = self.inner.consul.get_latest(&self.place::<R>(key)).await?;
-        let found = entry
-            .filter(|entry| Version::of(0, &entry.value).digest == version.digest)
-            .map(|entry| stored::<R>(key, &entry));
-        let found = found.transpose()?.map(|found| found.record);
-        Ok(found.map(|record| record.measured(key, self.measure.as_ref())))
+        let found = entry.filter(|entry| Version::of(0, &entry.value).digest == version.digest);
+        let Some(entry) = found else { return Ok(None) };
+        let before = Before {
+            record: decode::<R>(key, &entry.key, &entry.value)?,
+            value: entry.value,
+        };
+        Ok(Some(before.measured(key, self.measure.as_ref())))
     }
 
     /// A record with what has to be kept in mind of the one before.
@@ -336,8 +394,8 @@ impl Store {
         record: &R,
         beside: &[Op<'_>],
     ) -> Result<Version, StoreError> {
-        let tells = self.tells(held, record);
-        self.conclude(held, Outcome::write(record), None, tells, beside)
+        let mark = self.tells(held, record);
+        self.conclude(held, Outcome::write(record), None, mark, beside)
             .await
             .map(|index| Version::of(index, &encode(record)))
     }
@@ -349,19 +407,36 @@ impl Store {
         record: &R,
         guards: &Guards,
     ) -> Result<Version, StoreError> {
-        let tells = self.tells(held, record);
-        self.conclude(held, Outcome::write(record), Some(guards), tells, &[])
+        let mark = self.tells(held, record);
+        self.conclude(held, Outcome::write(record), Some(guards), mark, &[])
             .await
             .map(|index| Version::of(index, &encode(record)))
     }
 
-    /// Whether what is written ends a creation, which is remembered then as one to be marked.
-    fn tells<R: Recorded>(&self, held: &Held<R>, record: &R) -> bool {
-        let tells = held.is_new && record.phase() == Phase::Settled;
-        if tells {
-            self.marked(unseen::mark(&held.path), &held.session.id);
+    /// Where what is written ends a creation, it is remembered as one that is marked.
+    fn tells<R: Recorded>(&self, held: &Held<R>, record: &R) -> Mark {
+        if !held.is_new || record.phase() != Phase::Settled {
+            return Mark::Goes;
         }
-        tells
+        self.marked(unseen::mark(&held.path), &held.session.id);
+        Mark::Made
+    }
+
+    /// Takes back an intent that was not begun to be carried out, where the guards hold: the record is what
+    /// it was before, or is deleted where there was none. Where that fails, it is left as after a crash.
+    pub(super) async fn give_back<R: Recorded>(&self, held: &Held<R>, guards: Option<&Guards>) {
+        let outcome = match &held.before {
+            None => Outcome::Delete,
+            Some(before) => Outcome::Write {
+                value: before.value.clone(),
+                reserved: before.record.reserved(),
+            },
+        };
+        let back = self.conclude(held, outcome, guards, Mark::Stays, &[]);
+        if let Err(error) = back.await {
+            let (key, noun) = (&held.key, held.key.clone().into().noun());
+            warn!(%key, %error, "the {noun} is left as one that is being applied");
+        }
     }
 
     /// Deletes the record, and the lock with it.
@@ -375,7 +450,7 @@ impl Store {
         held: &Held<R>,
         beside: &[Op<'_>],
     ) -> Result<(), StoreError> {
-        self.conclude(held, Outcome::Delete, None, false, beside)
+        self.conclude(held, Outcome::Delete, None, Mark::Goes, beside)
             .await
             .map(drop)
     }
@@ -386,7 +461,7 @@ impl Store {
         held: &Held<R>,
         guards: &Guards,
     ) -> Result<(), StoreError> {
-        self.conclude(held, Outcome::Delete, Some(guards), false, &[])
+        self.conclude(held, Outcome::Delete, Some(guards), Mark::Goes, &[])
             .await
             .map(drop)
     }
@@ -395,14 +470,13 @@ impl Store {
     /// the record's new index.
     ///
     /// The ledger of the application's tenant goes along, too, unless others are always quicker to
-    /// change it: it says too much then, and is made anew when that matters. `tells` marks what Terraform
-    /// does not know yet.
+    /// change it: it says too much then, and is made anew when that matters.
     async fn conclude<R: Recorded>(
         &self,
         held: &Held<R>,
         outcome: Outcome,
         guards: Option<&Guards>,
-        tells: bool,
+        mark: Mark,
         beside: &[Op<'_>],
     ) -> Result<u64, StoreError> {
         let consul = &self.inner.consul;
@@ -411,7 +485,7 @@ impl Store {
         let deadline = Instant::now() + self.lock_wait;
         let (mut rounds, mut refused) = (0, 0);
         let mut account = R::account(&held.key);
-        let mark = unseen::mark(key);
+        let mark_key = unseen::mark(key);
         let about = match &outcome {
             Outcome::Write { value, .. } => unseen::digest(value),
             Outcome::Delete => Vec::new(),
@@ -419,7 +493,12 @@ impl Store {
         // The second round is for a lock that expired. A third: it expired just in between.
         while rounds < 3 {
             let mut guarded = match guards {
-                Some(guards) => self.guards(guards, true, None).await?.unwrap_or_default(),
+                Some(guards) => {
+                    self.guards(guards, true, None)
+                        .await?
+                        .unwrap_or_default()
+                        .all
+                }
                 None => Vec::new(),
             };
             if let Some(application) = account {
@@ -446,13 +525,14 @@ impl Store {
                 }
                 (Outcome::Delete, false) => vec![Op::DeleteCas { key, index }],
             });
-            ops.push(match tells && locked {
-                true => Op::Lock {
-                    key: &mark,
+            ops.extend(match mark {
+                Mark::Made if locked => Some(Op::Lock {
+                    key: &mark_key,
                     value: &about,
                     session,
-                },
-                false => Op::Delete { key: &mark },
+                }),
+                Mark::Made | Mark::Goes => Some(Op::Delete { key: &mark_key }),
+                Mark::Stays => None,
             });
             if let Err(error) = fits(held.key.clone().into(), &ops) {
                 account.take().ok_or(error)?;
@@ -529,7 +609,6 @@ impl Store {
 fn next<R: Recorded>(
     key: &R::Key,
     expect: Expect,
-    adopted: Option<R>,
     entry: Option<Entry>,
 ) -> Result<Next<R>, StoreError> {
     let changed = |revision| StoreError::Changed {
@@ -554,13 +633,14 @@ fn next<R: Recorded>(
     }
     if version.is_some() {
         // Only the lock changed: that of an operation that crashed has expired.
-        return Ok(Next::Again(Expect::Version(found.version), adopted));
+        return Ok(Next::Again(Expect::Version(found.version), None));
     }
     if found.record.adoptable() {
-        return Ok(Next::Again(
-            Expect::Version(found.version),
-            Some(found.record),
-        ));
+        let before = Before {
+            record: found.record,
+            value: entry.value,
+        };
+        return Ok(Next::Again(Expect::Version(found.version), Some(before)));
     }
     if found.record.phase() == Phase::Settled {
         return Ok(Next::Exists(entry));

@@ -16,7 +16,9 @@
 //!
 //! 1. [`Store::begin`], one Consul transaction: *the record is still the one that was planned with*
 //!    (`check-index`; `check-not-exists` for a creation) and *lock it, with the intent as its value*
-//!    (`lock`). Between the two stand the scopes that the application uses. The intent is the new document, phase [`Phase::Applying`] or [`Phase::Destroying`].
+//!    (`lock`). Between the two stand the scopes that the application uses, its tenant and the domains; of
+//!    these, what is not there is looked for again after it: see `absent.rs`. The intent is the new document,
+//!    phase [`Phase::Applying`] or [`Phase::Destroying`].
 //! 2. The jobs, each registered under check-and-set of Nomad's own (`EnforceIndex`).
 //! 3. [`Store::settle`], one transaction: *nobody touched the intent* (`check-index`) and *unlock it,
 //!    with the outcome as its value* (`unlock`, which checks the session). [`Store::remove`] deletes
@@ -55,6 +57,7 @@
 //! <https://developer.hashicorp.com/consul/docs/automate/session>, and for what each verb checks, Consul's
 //! `agent/consul/state/kvs.go` and `txn.go`.
 
+mod absent;
 mod ahead;
 mod error;
 mod form;
@@ -136,6 +139,7 @@ struct Inner {
     operations: AtomicU64,
     ahead: Ahead<Versions>,
     scopes_ahead: ahead::Scopes,
+    tenants_ahead: ahead::Tenants,
     /// Keys that tell of creations which Terraform may not know yet, and the session that holds each.
     marks: Mutex<BTreeMap<String, String>>,
 }
@@ -169,6 +173,7 @@ impl Store {
             operations: AtomicU64::new(0),
             ahead: Ahead::default(),
             scopes_ahead: ahead::Scopes::default(),
+            tenants_ahead: ahead::Tenants::default(),
             marks: Mutex::default(),
         };
         Ok(Self {

@@ -7,8 +7,8 @@
 //! # No application is without its tenant
 //!
 //! The beginning of an application checks in its own transaction that the record of its tenant has the
-//! index that was read, with which the tenant was settled and active, or that there is no record. A
-//! removal ([`Store::begin_tenant_removal`]) writes [`Phase::Destroying`] and then lists the tenant's
+//! index that was read, with which the tenant was settled and active. Where there was no record, it looks
+//! again when its intent is written (`absent.rs`). A removal ([`Store::begin_tenant_removal`]) writes [`Phase::Destroying`] and then lists the tenant's
 //! applications with `?consistent`. Why of the two one always sees the other is told in `scopes.rs`: it is
 //! the same argument.
 //!
@@ -26,7 +26,7 @@
 //! names may differ in that alone. A creation looks for such another after it has written its intent: of
 //! two at the same time at least one sees the other.
 
-use tracing::warn;
+use std::collections::BTreeSet;
 
 use super::form::{Recorded, stored};
 use super::guards::{Guard, Guards, SeenTenant};
@@ -123,6 +123,18 @@ impl Store {
         Ok(records.collect())
     }
 
+    /// The names of all tenants that have a record, also of one that cannot be read.
+    ///
+    /// # Errors
+    /// [`StoreError::Consul`].
+    pub async fn tenant_names(&self) -> Result<BTreeSet<String>, StoreError> {
+        let all = self.list_tenants().await?;
+        Ok(all
+            .into_iter()
+            .map(|(key, _)| key.name().to_owned())
+            .collect())
+    }
+
     /// The domains of all tenants.
     ///
     /// # Errors
@@ -186,6 +198,16 @@ impl Store {
         expect: Expect,
         record: TenantRecord,
     ) -> Result<Held<TenantRecord>, StoreError> {
+        let begun = self.begun_tenant(key, expect, record);
+        self.inner.tenants_ahead.changing(begun).await
+    }
+
+    async fn begun_tenant(
+        &self,
+        key: &TenantKey,
+        expect: Expect,
+        record: TenantRecord,
+    ) -> Result<Held<TenantRecord>, StoreError> {
         let domain = record.domain.clone();
         let claim = domain.clone().map(|domain| Claim::Add {
             tenant: key.clone(),
@@ -195,35 +217,25 @@ impl Store {
             claim,
             ..Guards::default()
         };
-        // What there is to go back to, should the domain be in use.
-        let before = match expect {
-            Expect::Version(_) if domain.is_some() => self.read_tenant(key).await?,
-            _ => None,
-        };
         let intent = record.stamped(Phase::Applying, None);
         let held = self.lock(key, expect, intent, Some(&guards)).await?;
         let error = match self.is_free(key, expect, domain.as_deref()).await {
             Ok(()) => return Ok(held),
             Err(error) => error,
         };
-        let before = before.map(|before| before.record);
-        let back = match held.adopted().cloned().or(before) {
-            None => self.discard_tenant(held).await,
-            Some(before) => {
-                let guards = Guards {
-                    claim: Some(Claim::Keep {
-                        tenant: key.clone(),
-                        domain: before.domain.clone(),
-                    }),
-                    ..Guards::default()
-                };
-                let back = self.write_guarded(&held, &before, &guards).await;
-                back.map(drop)
-            }
+        let before = held.before();
+        let guards = Guards {
+            claim: Some(Claim::Keep {
+                tenant: key.clone(),
+                domain: before.and_then(|before| before.domain.clone()),
+            }),
+            deleted: match before {
+                Some(_) => BTreeSet::new(),
+                None => [self.usage_path(key)].into(),
+            },
+            ..Guards::default()
         };
-        if let Err(error) = back {
-            warn!(tenant = %key, %error, "the tenant is left as one that is being made");
-        }
+        self.give_back(&held, Some(&guards)).await;
         Err(error)
     }
 
@@ -279,7 +291,8 @@ impl Store {
             ..Guards::default()
         };
         let record = record.stamped(Phase::Settled, None);
-        self.write_guarded(&held, &record, &guards).await
+        let written = self.write_guarded(&held, &record, &guards);
+        self.inner.tenants_ahead.changing(written).await
     }
 
     /// Deletes the record and the domains of a tenant whose creation has failed before it had made
@@ -300,7 +313,8 @@ impl Store {
             deleted: [self.usage_path(held.key())].into(),
             ..Guards::default()
         };
-        self.delete_guarded(held, &guards).await
+        let deleted = self.delete_guarded(held, &guards);
+        self.inner.tenants_ahead.changing(deleted).await
     }
 
     /// Begins to remove the tenant, if it is in this version and has no applications. From now on it
@@ -365,21 +379,20 @@ impl Store {
         Ok(all.into_iter().map(|(key, _)| key).collect())
     }
 
-    /// What guards the tenant of an application that begins, and its quotas where it has a record.
+    /// What guards the tenant of an application that begins, and its quotas, where it has a record.
     /// What was read before is taken for what is, but where it is tried `again`.
     pub(super) async fn guarded_tenant(
         &self,
         key: &ApplicationKey,
         seen: &SeenTenant,
         again: bool,
-    ) -> Result<(Guard, Option<Quotas>), StoreError> {
+    ) -> Result<(Option<Guard>, Option<Quotas>), StoreError> {
         let tenant = TenantKey::new(key.tenant());
         let now = match seen {
             SeenTenant::Absent if !again => None,
             SeenTenant::Found(found) if !again => Some((**found).clone()),
             _ => self.read_tenant(&tenant).await?,
         };
-        let path = self.tenant_path(&tenant);
         let changed = |phase| StoreError::TenantChanged {
             key: key.clone(),
             phase,
@@ -387,7 +400,7 @@ impl Store {
         let Some(now) = now else {
             return match seen {
                 SeenTenant::Found(_) => Err(StoreError::TenantGone { key: key.clone() }),
-                SeenTenant::Absent | SeenTenant::Unread => Ok((Guard::Absent { key: path }, None)),
+                SeenTenant::Absent | SeenTenant::Unread => Ok((None, None)),
             };
         };
         let phase = now.record.phase;
@@ -402,10 +415,10 @@ impl Store {
             SeenTenant::Found(seen) if !seen.version.is_same(&now.version) => Err(changed(phase)),
             SeenTenant::Found(_) | SeenTenant::Unread => {
                 let guard = Guard::Same {
-                    key: path,
+                    key: self.tenant_path(&tenant),
                     index: now.version.index,
                 };
-                Ok((guard, Some(now.record.quotas)))
+                Ok((Some(guard), Some(now.record.quotas)))
             }
         }
     }

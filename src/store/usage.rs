@@ -22,12 +22,14 @@
 //! A ledger that is not there is made from the records ([`Store::ledger_of_records`]): at the first
 //! beginning after the tenant got its record. The records are listed with `?consistent` after the ledger
 //! was looked for; whoever begins after that list changes the ledger, or makes one, and so has this
-//! transaction refused. Who has begun without a ledger has done so before there was a record of the
-//! tenant, as its transaction checks, and so is in the list.
+//! transaction refused. Who has begun without a ledger has found no record of the tenant when its intent
+//! was written (`absent.rs`), so that the intent comes before the tenant's record, and is in the list; or
+//! it gives the intent back, without having touched a job.
 //!
 //! In the same manner the ledger is made anew before a quota refuses anything, since it can say too
-//! much: where a record was deleted by hand, or where an operation could not write its end into the
-//! ledger, because others were always quicker. It cannot say too little.
+//! much: where a record was deleted by hand, where an operation could not write its end into the
+//! ledger, because others were always quicker, or where it ended just when the first ledger was made. It
+//! cannot say too little: what ends only makes an entry smaller.
 //!
 //! # Crashes
 //!
@@ -35,6 +37,7 @@
 //! operation on the application ends. The place of its deployment is free as soon as its lock has
 //! expired: an entry counts only while the record is locked by the operation in it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -167,6 +170,34 @@ impl Store {
         })
     }
 
+    /// The applications of the tenant of whose usage the ledger says less than their records, by name: what
+    /// the record says, and what the ledger says, if anything. No operation of a provider leaves that, but for
+    /// one that died just when its tenant got a record (`absent.rs`); so somebody has written the ledger or a
+    /// record by hand. A ledger that is not there, or cannot be read, understates nothing: it is made from the
+    /// records.
+    ///
+    /// # Errors
+    /// [`StoreError::NewerLedger`], [`StoreError::Consul`].
+    pub async fn understated(
+        &self,
+        tenant: &TenantKey,
+    ) -> Result<BTreeMap<String, (Usage, Option<Usage>)>, StoreError> {
+        for tried in 0..TRIES {
+            let before = self.read_ledger(tenant.name()).await?;
+            let Some(ledger) = before.ledger else {
+                break;
+            };
+            let records = self.ledger_of_records(tenant.name()).await?;
+            let less = ledger.less_than(&records);
+            // The two are of one moment where the ledger, which changes with the records, has not changed.
+            if less.is_empty() || self.read_ledger(tenant.name()).await?.index == before.index {
+                return Ok(less);
+            }
+            pause(tried).await;
+        }
+        Ok(BTreeMap::new())
+    }
+
     /// Whether an apply can begin, and what must hold for it. Waits where it cannot yet.
     pub(super) async fn entered(&self, asked: &Asked<'_>) -> Result<Entered, StoreError> {
         let (tenant, name) = (asked.application.tenant(), asked.application.name());
@@ -255,9 +286,9 @@ impl Store {
             }
             Err(error) => return Err(error),
         };
+        // One that is made meanwhile has what was reserved until now: too much, but never too little.
         let Some(before) = ledger else {
-            let key = self.ledger_path(key.tenant());
-            return Ok((index == 0).then_some(Guard::Absent { key }));
+            return Ok(None);
         };
         let mut after = before.clone();
         match left {

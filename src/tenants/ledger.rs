@@ -68,6 +68,17 @@ impl Ledger {
         entry.map(|entry| entry.usage).unwrap_or_default()
     }
 
+    /// The applications that have less here than in another ledger: what they have there, and here, if they
+    /// are here at all.
+    pub fn less_than(&self, other: &Self) -> BTreeMap<String, (Usage, Option<Usage>)> {
+        let each = other.applications.iter().filter_map(|(name, there)| {
+            let here = self.applications.get(name).map(|entry| entry.usage);
+            let is_less = here.unwrap_or_default().most(there.usage) != here.unwrap_or_default();
+            is_less.then(|| (name.clone(), (there.usage, here)))
+        });
+        each.collect()
+    }
+
     /// The quotas that leave no room for this usage of an application. What does not grow has its
     /// room: a quota that is less than what is used already keeps nobody from changing or shrinking.
     pub fn overruns(&self, application: &str, usage: &Usage, quotas: &Quotas) -> Vec<Overrun> {

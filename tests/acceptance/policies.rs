@@ -6,9 +6,9 @@ use oam_provider::http::{Endpoint, Server, Settings};
 use oam_provider::nomad;
 
 use super::support::api::wait;
-use super::support::terraform::{Diagnostic, Run};
+use super::support::terraform::{Diagnostic, Run, provider_block, provider_block_with};
 use super::support::{Policies, Role, Tokens, Workspace, eventually, guarded, policies};
-use super::{application, yearly};
+use super::{application, worker, yearly};
 
 /// Where a cycle was refused something, and what was said.
 #[derive(Debug)]
@@ -303,41 +303,137 @@ fn a_platform_needs_all_of_its_policies_and_no_more() {
     );
 }
 
-#[test]
-fn one_provider_may_do_everything() {
+/// What one provider does with a tenant, scopes and the tenant's application, from their creation to their
+/// end.
+fn everything(name: &str, tokens: &Tokens) -> Result<(), Refused> {
     let servers = guarded();
-    let tokens = servers.tokens(Role::Everything, "oam");
     let job = yearly("job", "driver = \"raw_exec\"\n command = [\"/bin/true\"]");
-    let configuration = r#"
-resource "oam_tenant" "it" {
-  name         = "everything"
+    let owned = format!(
+        r#"
+resource "oam_tenant" "it" {{
+  name         = "{name}"
   display_name = "Everything"
-}
-resource "oam_namespace_scope" "it" {
-  name      = "everything"
-  namespace = "everything-more"
+}}
+resource "oam_namespace_scope" "it" {{
+  name      = "{name}"
+  namespace = "{name}-more"
   create    = true
-}
-resource "oam_node_pool_scope" "it" {
-  name      = "everything"
-  pool_name = "everything"
+}}
+resource "oam_node_pool_scope" "it" {{
+  name      = "{name}"
+  pool_name = "{name}"
   create    = true
-}
-"#;
+}}
+"#
+    );
     let shop = application(
-        "everything",
+        name,
         &format!("  tenant = oam_tenant.it.name\n  scopes = [oam_namespace_scope.it.id]\n{job}"),
     );
-    let work = Workspace::with(servers, &format!("{configuration}{shop}"), &tokens);
+    let work = Workspace::with(servers, &format!("{owned}{shop}"), tokens);
+    let steps = || {
+        done("apply", &work.try_apply())?;
+        work.plan().assert_empty();
+        let namespace = format!("{name}-more");
+        assert!(
+            servers
+                .nomad
+                .job(&namespace, &format!("{name}-job"))
+                .is_some()
+        );
+        done("destroy", &work.run(&["destroy", "-json", "-auto-approve"]))
+    };
+    let outcome = steps();
+    if outcome.is_err() {
+        work.give(servers, &Tokens::management(servers));
+        work.destroy();
+    }
+    for key in [
+        format!("oam/tenants/{name}"),
+        format!("oam/scopes/namespace/{name}"),
+        format!("oam/scopes/node-pool/{name}"),
+        format!("oam/applications/{name}/{name}"),
+    ] {
+        assert_eq!(servers.consul.key(&key), None);
+    }
+    let slug = format!("oam-{name}");
+    assert_eq!(
+        servers.consul.find(&format!("/v1/acl/policy/name/{slug}")),
+        None
+    );
+    outcome
+}
+
+#[test]
+fn one_provider_for_everything_needs_all_of_its_policy_and_no_more() {
+    let consul = "everything/consul.hcl";
+    let in_consul: &[&str] = &["Consul", "403", "CONSUL_HTTP_TOKEN"];
+    nothing_is_too_much(
+        Role::Everything,
+        &[consul],
+        &[
+            (consul, "key_prefix \"oam/\"", "apply", in_consul),
+            (consul, "acl = ", "apply", in_consul),
+            (consul, "session_prefix", "apply", in_consul),
+        ],
+        everything,
+    );
+}
+
+/// A pipeline may read what is everybody's, and not write it; Consul tells whoever may not write a key
+/// nothing of its absence.
+#[test]
+fn a_pipeline_needs_no_right_to_write_what_is_not_there() {
+    let (servers, prefix) = (guarded(), "bare");
+    let more = "ingress {\n host = \"bare.example.net\"\n }\n\
+                update_strategy {\n min_healthy_time = \"1s\"\n }";
+    let web = |command: &str| {
+        worker("web", more)
+            .replace(
+                "\"worker\"",
+                "\"webservice\"\n    port \"http\" {\n      port = 80\n    }",
+            )
+            .replace("100000", command)
+    };
+    // Before any tenant has had a domain.
+    let work = Workspace::bare(&application("bare-hosts", &web("100000")));
+    work.write("provider.tf", &provider_block(servers, prefix));
     work.apply();
     work.plan().assert_empty();
-    assert!(
-        servers
-            .nomad
-            .job("everything-more", "everything-job")
-            .is_some()
-    );
+    work.change(&application("bare-hosts", &web("100001")));
+    work.apply();
     work.destroy();
+
+    // Of a tenant that nobody manages, with its name in place of `default`.
+    servers.nomad.namespace("bareacme");
+    let named = Policies::changed(Role::Applications, prefix, &|file, text| match file {
+        "applications/consul.hcl" => {
+            text.replace("/default/", "/bareacme/")
+                + "key \"oam/usage/bareacme\" { policy = \"read\" }\n"
+        }
+        _ => text.replace("\"default\"", "\"bareacme\""),
+    });
+    let tokens = Tokens::of(servers, "bare-acme", &named);
+    let shop = |command: &str| {
+        application(
+            "bare-shop",
+            &format!("  tenant = \"bareacme\"\n{}", web(command)),
+        )
+    };
+    let work = Workspace::bare(&shop("100000"));
+    work.write(
+        "provider.tf",
+        &provider_block_with(servers, prefix, &tokens),
+    );
+    work.apply();
+    work.plan().assert_empty();
+    work.change(&shop("100001"));
+    work.apply();
+    assert!(servers.nomad.job("bareacme", "bare-shop-web").is_some());
+    work.destroy();
+    let left = servers.consul.keys(&format!("{prefix}/"));
+    assert_eq!(left, Vec::<String>::new());
+    servers.nomad.delete("/v1/namespace/bareacme");
 }
 
 #[test]
@@ -346,12 +442,6 @@ fn a_pipeline_of_applications_needs_all_of_its_policies_and_no_more() {
     let scope = "resource \"oam_network_scope\" \"it\" {\n  name         = \"guarded\"\n  network_mode = \"host\"\n}\n";
     let platform = Workspace::with(servers, scope, &servers.tokens(Role::Platform, "oam"));
     platform.apply();
-    // As the guide says; it is there already where a tenant has, or had, a domain.
-    let seed = Some("{}".to_owned());
-    let seeded = servers
-        .consul
-        .ask(reqwest::Method::PUT, "/v1/kv/oam/domains?cas=0", seed);
-    assert_eq!(seeded.map(|answer| answer.status), Some(200));
     let (nomad, consul) = ("applications/nomad.hcl", "applications/consul.hcl");
     let in_nomad: &[&str] = &["Nomad", "403", "NOMAD_TOKEN"];
     let in_consul: &[&str] = &["Consul", "403", "CONSUL_HTTP_TOKEN"];

@@ -4,6 +4,7 @@
 //! on those that all tests share, which have neither. Each test has a key prefix of its own, and tenants
 //! of its own, since what is made for them is called after both.
 
+mod absent;
 mod applications;
 mod boundaries;
 mod crashes;

@@ -14,6 +14,7 @@ use serde_json::json;
 
 use super::consul_at;
 use super::store::record;
+use super::support::proxy::{Action, Gate, Proxy};
 use super::support::servers;
 
 fn store(prefix: &str) -> Store {
@@ -197,5 +198,95 @@ async fn a_host_and_its_domain_do_not_go_to_two() {
         }
     }
     assert!(hosts + domains > 0, "{hosts} {domains}");
+    store.close().await;
+}
+
+/// Runs `work` with this transaction of it, counted from 1, held until `meanwhile` is done.
+async fn held_until<T>(
+    proxy: &Proxy,
+    number: usize,
+    work: impl Future<Output = T>,
+    meanwhile: impl Future<Output = ()>,
+) -> T {
+    let (gate, mut seen_so_far) = (Gate::new(), 0);
+    let at = gate.clone();
+    proxy.rule(move |seen| {
+        if !seen.path.starts_with("/v1/txn") {
+            return Action::Forward;
+        }
+        seen_so_far += 1;
+        match seen_so_far == number {
+            true => Action::Hold(at.clone()),
+            false => Action::Forward,
+        }
+    });
+    let meanwhile = async {
+        let arrived = gate.clone();
+        tokio::task::spawn_blocking(move || arrived.wait_for_arrival())
+            .await
+            .unwrap();
+        meanwhile.await;
+        gate.open();
+    };
+    tokio::join!(work, meanwhile).0
+}
+
+/// What an interrupted creation has left is taken over by the next one, and given back as it was where that is
+/// refused after its intent is written.
+#[tokio::test]
+async fn what_is_taken_over_and_refused_is_left_as_it_was() {
+    let proxy = Proxy::start(&servers().consul.address);
+    let slow = Store::new(consul_at(&proxy.address), "hosts/left").unwrap();
+    let other = store("left");
+    let key = ApplicationKey::new(None, "shop");
+    let none = record(1, Phase::Applying, "one");
+    let held = other
+        .begin(&key, Expect::Absent, none.clone(), &[])
+        .await
+        .unwrap();
+    other.abandon(held, none).await.unwrap();
+    let value = || servers().consul.key("hosts/left/applications/default/shop");
+    let before = value().unwrap().0;
+    let asked = ask(&slow, None, "shop", "shop.acme.example.com");
+    let made = async {
+        make(&other, "acme", Some("acme.example.com"))
+            .await
+            .unwrap();
+    };
+    // The first transaction finds what is there, the second one takes it over.
+    let refused = held_until(&proxy, 2, asked, made).await;
+    assert!(
+        matches!(&refused, Err(StoreError::HostTaken { .. })),
+        "{refused:?}"
+    );
+    assert_eq!(value().unwrap().0, before);
+    assert!(!other.read(&key).await.unwrap().unwrap().locked);
+    slow.close().await;
+    other.close().await;
+}
+
+/// What is there when it is looked at needs no second look, and what is absent needs one.
+#[tokio::test]
+async fn only_what_was_absent_is_looked_at_again() {
+    let store = store("again");
+    let count = async |tenant: Option<&str>, host: &str| {
+        let requests = store.consul().requests();
+        let held = ask(&store, tenant, "shop", host).await.unwrap();
+        let asked = store.consul().requests() - requests;
+        store.remove(held).await.unwrap();
+        asked
+    };
+    // The first operation of a store has a session made.
+    count(None, "shop.example.com").await;
+    // The domains, the transaction, the domains again.
+    assert_eq!(count(None, "shop.example.com").await, 3);
+    make(&store, "acme", Some("acme.example.com"))
+        .await
+        .unwrap();
+    assert_eq!(count(None, "shop.example.com").await, 2);
+    // Its tenant, and the ledger, once that is there; the tenant again where there is none.
+    count(Some("acme"), "shop.acme.example.com").await;
+    assert_eq!(count(Some("acme"), "shop.acme.example.com").await, 4);
+    assert_eq!(count(Some("nobody"), "shop.example.com").await, 5);
     store.close().await;
 }

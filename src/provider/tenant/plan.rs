@@ -16,6 +16,7 @@ use crate::provider::planned::PlannedTenant;
 use crate::provider::quota;
 use crate::provider::tenancy;
 use crate::provider::{Clients, Servers};
+use crate::store::TenantKey;
 use crate::tenants::Names;
 
 /// Plans a creation, an update or a deletion.
@@ -150,19 +151,19 @@ async fn problems(
     }
     let is_new = prior.is_null() || config::key(prior).as_ref() != Some(&key);
     if is_new {
-        match clients.store.list_tenants().await {
+        match clients.store.tenants_ahead().await {
             Ok(all) => {
-                let mut others = all.iter().map(|(other, _)| other).filter(|other| {
-                    **other != key && other.name().eq_ignore_ascii_case(key.name())
-                });
+                let mut others = all
+                    .iter()
+                    .filter(|other| *other != key.name() && other.eq_ignore_ascii_case(key.name()));
                 let stays = |name: &str| {
                     !matches!(
                         servers.planned_tenants().get(name),
                         Some(PlannedTenant::Gone)
                     )
                 };
-                if let Some(other) = others.find(|other| stays(other.name())) {
-                    found.push(failure::name_taken(key.name(), other));
+                if let Some(other) = others.find(|other| stays(other)) {
+                    found.push(failure::name_taken(key.name(), &TenantKey::new(other)));
                 }
             }
             Err(error) => found.push(failure::store(&error)),

@@ -13,7 +13,7 @@ use crate::protocol::resource::{ReadRequest, ReadResponse};
 use crate::protocol::value::Value;
 use crate::provider::Clients;
 use crate::provider::scope::private::Private;
-use crate::store::{Phase, Stored, TenantKey, TenantRecord};
+use crate::store::{Phase, StoreError, Stored, TenantKey, TenantRecord};
 use crate::tenants::Spaces;
 
 /// Compares a state with the world.
@@ -98,6 +98,7 @@ async fn observe(
         let found = found.into_iter();
         drift.extend(found.map(|(path, recorded, live)| difference(&path, &recorded, &live)));
     }
+    drift.extend(understated(clients, key, record).await?);
     set(&mut state, "drift", Value::List(drift));
     let names = &objects.aim.names;
     let secrets = objects.aim.vault.as_ref();
@@ -179,6 +180,36 @@ fn looked_at(objects: &Objects<'_>, kind: Kind, found: &Found) -> (Value, Vec<Va
             (attribute(live, objects, &name), all.collect())
         }
     }
+}
+
+/// What the ledger of the tenant's usage says too little of. Only quotas rest on it, so that it is looked
+/// at where there are any: three requests.
+async fn understated(
+    clients: &Clients,
+    key: &TenantKey,
+    record: &TenantRecord,
+) -> Result<Vec<Value>, Diagnostic> {
+    if record.quotas.is_unlimited() {
+        return Ok(Vec::new());
+    }
+    let found = match clients.store.understated(key).await {
+        Ok(found) => found,
+        // Its own applications cannot be applied then, and are told why.
+        Err(error @ StoreError::NewerLedger { .. }) => {
+            tracing::warn!(tenant = %key, %error, "the usage is not compared");
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(failure::store(&error)),
+    };
+    let each = found.into_iter().map(|(application, (recorded, ledger))| {
+        let path = format!("usage[{application:?}]");
+        difference(
+            &path,
+            &serde_json::json!(recorded),
+            &serde_json::json!(ledger),
+        )
+    });
+    Ok(each.collect())
 }
 
 /// The name of what is there, unless it is another's.

@@ -289,3 +289,27 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_less_than_elsewhere() {
+    let records = of(&[
+        ("blog", usage(1, 100, 300), None),
+        ("cart", usage(1, 100, 300), Some("s/1")),
+        ("idle", usage(0, 0, 0), None),
+        ("shop", usage(2, 500, 512), None),
+    ]);
+    let ledger = of(&[
+        ("blog", usage(9, 100, 300), None),
+        ("gone", usage(1, 1, 1), None),
+        ("shop", usage(3, 499, 512), None),
+    ]);
+    let less = ledger.less_than(&records);
+    let wanted = [
+        ("cart", usage(1, 100, 300), None),
+        ("shop", usage(2, 500, 512), Some(usage(3, 499, 512))),
+    ];
+    let wanted = wanted.map(|(name, there, here)| (name.to_owned(), (there, here)));
+    assert_eq!(less, wanted.into());
+    assert!(records.less_than(&records).is_empty());
+    assert!(records.less_than(&Ledger::default()).is_empty());
+}
