@@ -115,7 +115,10 @@ impl<'a> Work<'a> {
         let found = found.map_err(|diagnostic| vec![diagnostic])?;
         let before = self.before.as_ref();
         self.objects.check(&found, before)?;
-        let promised = |kind: Kind| self.planned.get(kind.field()).as_str().is_some();
+        // What a namespace's attribute says is asked for, and not found.
+        let promised = |kind: Kind| {
+            !config::SPACES.contains(&kind) && self.planned.get(kind.field()).as_str().is_some()
+        };
         let off = found
             .iter()
             .find(|(kind, found)| *found == Found::Off && promised(*kind));

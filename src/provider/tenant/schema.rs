@@ -169,8 +169,7 @@ pub fn computed() -> Vec<Attribute> {
     all
 }
 
-/// What the attribute of a kind of thing says.
-pub fn doc(kind: Kind) -> &'static str {
+fn doc(kind: Kind) -> &'static str {
     match kind {
         Kind::Namespace => "The Nomad namespace of its jobs.",
         Kind::ConsulNamespace => "Its own namespace of Consul, where it has one.",
