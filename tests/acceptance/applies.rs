@@ -378,3 +378,27 @@ fn a_crash_anywhere_in_a_destroy_leaves_nothing_lost() {
         gone(&name);
     });
 }
+
+/// Terraform 1.11 plans to delete what is no longer in the configuration before it refreshes it, and is told so.
+#[test]
+fn what_has_changed_can_be_taken_out_of_the_configuration_in_the_next_plan() {
+    let servers = servers();
+    let first = Workspace::new(servers, &application("dropped", &part("one")));
+    first.apply();
+    let second = first.fork();
+    second.change(&application("dropped", &part("two")));
+    second.apply();
+    first.change("");
+    let run = first.try_apply();
+    if run.code != Some(0) {
+        let told = &run.failed()[0];
+        assert!(told.summary.contains("changed since the plan"), "{told:?}");
+        assert_eq!(greeting("dropped-job"), "two");
+        first.apply();
+    }
+    assert_eq!(servers.nomad.job_ids("dropped-"), Vec::<String>::new());
+    assert_eq!(
+        servers.consul.keys("oam/applications/default/dropped"),
+        Vec::<String>::new()
+    );
+}

@@ -11,7 +11,7 @@ use super::{
     About, ByName, Service, actions, answer, deferred, ephemerals, find, functions, identities,
     lists,
 };
-use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
+use crate::protocol::diagnostic::{Diagnostic, Diagnostics, has_error};
 use crate::protocol::generate;
 use crate::protocol::resource::{ApplyRequest, MoveRequest, PlanRequest, ReadRequest, Unchanged};
 use crate::protocol::value::Value;
@@ -336,7 +336,24 @@ impl Provider for Service {
                 config: described.decode("configuration", request.config.as_ref())?,
                 private: request.planned_private,
             };
-            let response = resource.it.apply(&self.context(None), apply).await;
+            let before = apply.planned.is_null().then(|| ReadRequest {
+                state: apply.prior.clone(),
+                private: apply.private.clone(),
+            });
+            let cx = self.context(None);
+            let mut response = resource.it.apply(&cx, apply).await;
+            // A deletion that was refused: the next plan goes by what there is now. Terraform 1.11 plans to delete
+            // what is no longer in the configuration with what was kept from before its refresh.
+            if let Some(before) = before
+                && has_error(&response.diagnostics)
+                && response.private == before.private
+                && !cx.cancel.is_cancelled()
+            {
+                let now = resource.it.read(&cx, before).await;
+                if !now.state.is_null() && !has_error(&now.diagnostics) {
+                    (response.state, response.private) = (now.state, now.private);
+                }
+            }
             let identity = resource.it.identify(&response.state);
             Ok(wire::apply_resource_change::Response {
                 new_identity: described.encode_identity(&identity)?,
