@@ -331,7 +331,7 @@ fn watched(work: &Workspace, arguments: &[&str]) -> (Duration, (Duration, u64)) 
         let watch = scope.spawn(|| {
             let mut all: BTreeMap<u32, (Duration, u64)> = BTreeMap::new();
             while !done.load(Ordering::Relaxed) {
-                for child in children(parent) {
+                for child in children(parent).into_iter().filter(is_provider) {
                     all.extend(used(child).map(|used| (child, used)));
                 }
                 std::thread::sleep(LOOK);
@@ -356,4 +356,10 @@ fn children(parent: u32) -> Vec<u32> {
     let listed: String = listed.map(|line| line + " ").collect();
     let pids = listed.split_whitespace();
     pids.filter_map(|pid| pid.parse().ok()).collect()
+}
+
+/// Whether a process is a provider, and not still its parent's image, with the parent's memory.
+fn is_provider(pid: &u32) -> bool {
+    let command = std::fs::read_to_string(format!("/proc/{pid}/cmdline"));
+    command.is_ok_and(|command| command.contains("terraform-provider-oam"))
 }

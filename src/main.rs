@@ -56,13 +56,13 @@ fn provider() -> Arc<dyn resource::Provider> {
     Arc::new(OamProvider::new(|name| std::env::var(name).ok()))
 }
 
-/// Two threads are plenty: the work is waiting for servers.
+/// One thread does it all: the work is waiting for servers, and of what there is to compute, waking another
+/// thread for it would be the larger part.
 fn run(service: impl Future<Output = Result<(), ServeError>>) -> Result<(), String> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| format!("no threads could be started: {error}"))?;
+        .map_err(|error| format!("nothing can be waited for: {error}"))?;
     let result = runtime.block_on(service).map_err(|error| error.to_string());
     // What is still running has been cancelled, and must not hold up the end.
     runtime.shutdown_background();

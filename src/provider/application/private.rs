@@ -23,7 +23,7 @@ pub struct Private {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seal: Option<String>,
     /// How many applications there were in a run that this one was sealed in, at least; 0 where nobody knows.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub among: u64,
 }
 
@@ -63,8 +63,7 @@ pub struct Seen {
     pub sound: bool,
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde gives a reference
-fn is_none(count: &u64) -> bool {
+fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
