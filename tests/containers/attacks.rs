@@ -87,7 +87,11 @@ fn another_tenants_host_is_served_by_its_own_application_alone() {
         format!("{own}\n      rule = \"Host(`{VICTIM}`)\""),
     ];
     let refused = ingresses.iter().map(|it| (it.clone(), String::new()));
-    let tagged = [rule.as_str(), "traefik.http.routers.a.priority=1000"];
+    let tagged = [
+        rule.as_str(),
+        "traefik.http.routers.a.priority=1000",
+        "traefik.enable",
+    ];
     let tagged = tagged.iter().map(|tag| (own.clone(), tags(tag)));
     let attempt = Workspace::new(servers, "");
     for (ingress, more) in refused.chain(tagged) {
@@ -120,7 +124,7 @@ fn another_tenants_host_is_served_by_its_own_application_alone() {
         routed(
             "plain",
             &own,
-            &tags(&format!("{VICTIM}\", \"traefik.enable")),
+            &tags(&format!("{VICTIM}\", \"traefik/enable")),
         ),
         // The provider puts its own tenant's name before it.
         routed(
