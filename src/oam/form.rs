@@ -118,6 +118,23 @@ pub static PATH: Form = Form {
     bad: &["data", "/a b", "/../x", "/`", "/{x}", "/${x}"],
 };
 
+/// The path of requests. What cannot stand in a URL as it is makes Go's server write the whole path anew
+/// (`EscapedPath` in its `net/url`), and a reserved character beside it, such as `(`, is another one for
+/// Traefik then (`withRoutingPath` in its `pkg/muxer/http/mux.go`): the path would be served to some clients
+/// and not to others. Empty parts and `.` are taken out of a request before its path is looked at.
+pub static ROUTE: Form = Form {
+    what: "the path of requests",
+    how: "Write it as it stands in a URL, with `/` at its beginning, but letters that are not ASCII as \
+          themselves: without spaces, backticks, quotes, braces, brackets, `# % < > ? ^ |`, commas, and \
+          without parts that are empty, `.` or `..`.",
+    pattern: r#"^/[^\s`"'\\,${}#%<>?^|\[\]]*$"#,
+    check: is_route,
+    good: &["/", "/shop", "/shop/", "/a(b)/c;d=1:e@f/~g!h*i+j&k", "/süß"],
+    bad: &[
+        "shop", "/a b", "/../x", "/`", "/a//b", "/./a", "/a?b", "/a%20b", "/a|b", "/a[b]",
+    ],
+};
+
 /// A name without any character that means something elsewhere.
 pub static WORD: Form = Form {
     what: "a plain word",
@@ -286,6 +303,7 @@ pub static ALL: &[&Form] = &[
     &TENANT,
     &HOST,
     &PATH,
+    &ROUTE,
     &WORD,
     &KEY,
     &CONSUL_KEY,
@@ -318,6 +336,15 @@ fn is_host(text: &str) -> bool {
 fn is_absolute_path(text: &str) -> bool {
     let harmless = |c: char| !c.is_whitespace() && !c.is_control() && !"`\"'\\,${}".contains(c);
     text.starts_with('/') && text.chars().all(harmless) && !text.split('/').any(|part| part == "..")
+}
+
+fn is_route(text: &str) -> bool {
+    let rest = text.strip_prefix('/').unwrap_or_default();
+    // The last part is empty where the path ends with a slash.
+    let parts = rest.strip_suffix('/').unwrap_or(rest);
+    is_absolute_path(text)
+        && !text.contains(['#', '%', '<', '>', '?', '^', '|', '[', ']'])
+        && (rest.is_empty() || parts.split('/').all(|part| !matches!(part, "" | ".")))
 }
 
 /// At most 128 letters, digits and these.

@@ -44,7 +44,7 @@ static BLOCK: Block = Block {
         Field {
             name: "path_prefix",
             oam: "pathPrefix",
-            kind: Kind::Text(&form::PATH),
+            kind: Kind::Text(&form::ROUTE),
             required: false,
             doc: "What the path of the requests begins with; every path otherwise.",
         },

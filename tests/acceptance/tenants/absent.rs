@@ -345,6 +345,9 @@ fn an_intent_that_died_in_anothers_domain_does_nothing_more() {
     // A saved plan has the provider block in it.
     let consul = behind(&work, prefix);
     let plan = work.plan();
+    // Another pipeline has planned the same, before anything came in between.
+    let later = work.fork();
+    let later_plan = later.plan();
     let (intent, look) = (Gate::new(), Gate::new());
     hold(&consul, &format!("{prefix}/domains"), &intent, &look);
     let running = work.start(&["apply", "-json", &plan.file]);
@@ -356,7 +359,7 @@ fn an_intent_that_died_in_anothers_domain_does_nothing_more() {
     kill(running);
     look.open();
     // Neither the plan from before nor a new one gets through.
-    for run in [work.apply_plan(&plan), work.try_plan()] {
+    for run in [later.apply_plan(&later_plan), work.try_plan()] {
         let told = text(&run.failed());
         assert!(told.contains("ndyacme"), "{told}");
     }
