@@ -187,6 +187,7 @@ fn patterns_take_what_the_checks_take() {
             "an amount of memory" => &["0Mi"],
             "a schedule" => &["@reboot", "H * * * *"],
             "a path" => &["/../x"],
+            "the path of requests" => &["/../x", "/a//b", "/./a"],
             "the name of a signal" => &["SIGFOO"],
             "an attribute of a node" => &["${node.class", "node.class}"],
             "a range of addresses" => &["10.0.0/8", "10.0.0.0/33"],
