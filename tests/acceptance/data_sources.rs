@@ -122,10 +122,7 @@ fn applications_are_found() {
         .iter()
         .map(|one| (&*one.severity, &*one.summary))
         .collect();
-    let unreadable = (
-        "warning",
-        "The record of the application seen/broken cannot be read",
-    );
+    let unreadable = ("warning", "The record of seen/broken cannot be read");
     assert!(said.contains(&unreadable), "{said:?}");
     assert_eq!(
         work.state("data.oam_applications.seen").unwrap()["ids"],
