@@ -61,10 +61,15 @@ pub struct Fleet {
 impl Fleet {
     /// The state that Terraform would have of them, as `oam_application.it[N]` where their names end with N.
     pub fn state(&self, work: &Workspace) -> Json {
-        let host = match work.run(&["version"]).output.starts_with("OpenTofu") {
-            true => "registry.opentofu.org",
-            false => "registry.terraform.io",
-        };
+        let providers = work.run(&["providers"]).output;
+        let mut addresses = providers.split("provider[").skip(1);
+        let address = addresses
+            .find_map(|rest| {
+                rest.split_once(']')
+                    .filter(|(address, _)| address.ends_with(SOURCE))
+            })
+            .map(|(address, _)| address)
+            .unwrap_or_else(|| panic!("no provider {SOURCE}: {providers}"));
         let (_, application) = OamProvider::new(|_| None).resources().remove(0);
         let version = application.schema().version;
         let instances = self.objects.iter().map(|object| {
@@ -78,7 +83,7 @@ impl Fleet {
                 "private": STANDARD.encode(&object.private),
             })
         });
-        terraform_state(NAME, &format!("{host}/{SOURCE}"), instances.collect())
+        terraform_state(NAME, address, instances.collect())
     }
 
     /// Applies these applications.
