@@ -25,6 +25,7 @@ pub mod certificates;
 pub mod clusters;
 pub mod consul;
 pub mod docker;
+pub mod listener;
 pub mod network;
 pub mod nomad;
 pub mod policies;

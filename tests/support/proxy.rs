@@ -1,17 +1,16 @@
 //! A proxy before a server: counts requests, and answers, drops or holds those that a test picks.
 
-use super::api::{Api, runtime};
+use super::api::Api;
 use super::eventually;
+use super::listener::serve;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Bytes, Frame, Incoming};
 use hyper::{HeaderMap, Request, Response};
-use hyper_util::rt::TokioIo;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 /// A request that came by.
@@ -159,25 +158,8 @@ impl Proxy {
             first: Mutex::default(),
             last: Mutex::default(),
         });
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
         let state = Arc::clone(&shared);
-        let task = runtime().spawn(async move {
-            let listener = TcpListener::from_std(listener).unwrap();
-            while let Ok((stream, _)) = listener.accept().await {
-                let state = Arc::clone(&state);
-                tokio::spawn(async move {
-                    let service = hyper::service::service_fn(move |request| {
-                        handle(Arc::clone(&state), request)
-                    });
-                    // An error here is a connection that the rule, or the client, gave up.
-                    let _ = hyper::server::conn::http1::Builder::new()
-                        .serve_connection(TokioIo::new(stream), service)
-                        .await;
-                });
-            }
-        });
+        let (address, task) = serve(move |request| handle(Arc::clone(&state), request));
         Self {
             address,
             shared,

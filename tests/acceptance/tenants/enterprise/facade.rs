@@ -10,11 +10,9 @@ use std::sync::{Arc, Mutex};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
-use crate::support::api::runtime;
+use crate::support::listener::serve;
 
 /// A request as it came.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,24 +58,8 @@ impl Facade {
             kept: Mutex::default(),
             seen: Mutex::default(),
         });
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
         let state = Arc::clone(&shared);
-        let task = runtime().spawn(async move {
-            let listener = TcpListener::from_std(listener).unwrap();
-            while let Ok((stream, _)) = listener.accept().await {
-                let state = Arc::clone(&state);
-                tokio::spawn(async move {
-                    let service = hyper::service::service_fn(move |request| {
-                        handle(Arc::clone(&state), request)
-                    });
-                    let _ = hyper::server::conn::http1::Builder::new()
-                        .serve_connection(TokioIo::new(stream), service)
-                        .await;
-                });
-            }
-        });
+        let (address, task) = serve(move |request| handle(Arc::clone(&state), request));
         Self {
             address,
             shared,
