@@ -42,10 +42,7 @@ pub async fn apply(clients: &Clients, cx: &Context, request: ApplyRequest) -> Ap
         private,
         ..
     } = &request;
-    let before = match prior.is_null() {
-        true => None,
-        false => Said::of(prior).ok(),
-    };
+    let before = Said::before(prior);
     let said = Said::of(planned);
     if !prior.is_null() && !plan::changes(prior, before.as_ref(), said.as_ref().ok(), private) {
         // New timeouts concern the provider alone.
@@ -65,11 +62,8 @@ pub async fn apply(clients: &Clients, cx: &Context, request: ApplyRequest) -> Ap
         Ok(found) => found,
         Err(diagnostics) => return request.unchanged(diagnostics),
     };
-    let tenancy = match config::key(&planned) {
-        Some(key) => Tenancy::recorded(clients, key.tenant()).await,
-        None => Tenancy::recorded(clients, DEFAULT_TENANT).await,
-    };
-    let tenancy = match tenancy {
+    let tenant = config::tenant(&planned).unwrap_or(DEFAULT_TENANT);
+    let tenancy = match Tenancy::recorded(clients, tenant).await {
         Ok(tenancy) => tenancy,
         Err(diagnostic) => return request.unchanged(vec![diagnostic]),
     };
@@ -88,6 +82,7 @@ pub async fn apply(clients: &Clients, cx: &Context, request: ApplyRequest) -> Ap
     };
     // What was not known at the plan is known now, and tenants may have come or changed since.
     let refused = plan::tenanted(&tenancy, clients, &request.planned, &work.said).await;
+    let refused = refused.unwrap_or_else(|error| vec![failure::store(&error)]);
     if has_error(&refused) {
         return request.unchanged(refused);
     }

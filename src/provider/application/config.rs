@@ -97,6 +97,14 @@ impl Said {
         Ok(Self::with(node(value)?, value))
     }
 
+    /// What a state before says; `None` where there is none, or it cannot be told.
+    pub fn before(prior: &Value) -> Option<Self> {
+        match prior.is_null() {
+            true => None,
+            false => Self::of(prior).ok(),
+        }
+    }
+
     /// As of [`Said::of`], where it is known what is written there.
     pub fn with(written: Node, value: &Value) -> Self {
         let resolved = oam::resolve(&written, &applied_scopes(value));

@@ -87,10 +87,7 @@ pub async fn plan(servers: &Servers, cx: &Context, request: PlanRequest) -> Plan
     if has_error(&response.diagnostics) {
         return response;
     }
-    let before = match prior.is_null() {
-        true => None,
-        false => Said::of(&prior).ok(),
-    };
+    let before = Said::before(&prior);
     let mut private = Private::read(&response.private);
     // What is to be adopted has no record yet, and so nothing that could be kept or replaced.
     let is_new = prior.is_null() || adopt::is_open(&prior);
@@ -360,16 +357,21 @@ fn problems(clients: Option<&Clients>, state: &Value, said: &Said) -> Diagnostic
 }
 
 /// Why the tenant does not take the application, or where that reaches what is not its own.
+///
+/// # Errors
+/// Where the tenants or their domains cannot be read.
 pub async fn tenanted(
     tenancy: &Tenancy,
     clients: &Clients,
     state: &Value,
     said: &Said,
-) -> Diagnostics {
-    match looked_at(tenancy, clients, state, said).await {
-        Ok(diagnostics) => diagnostics,
-        Err(error) => vec![failure::store(&error)],
+) -> Result<Diagnostics, StoreError> {
+    if let Some(refusal) = tenancy.refusal() {
+        return Ok(vec![refusal]);
     }
+    let Said { written, resolved } = said;
+    let problems = tenancy.trespasses(clients, written, resolved).await?;
+    Ok(config::diagnostics(state, &problems))
 }
 
 /// The same in a plan. Where there is no tenant to be found out about, it goes on without a Consul that can be
@@ -380,7 +382,7 @@ async fn tenanted_as_planned(
     state: &Value,
     said: &Said,
 ) -> Diagnostics {
-    match looked_at(tenancy, clients, state, said).await {
+    match tenanted(tenancy, clients, state, said).await {
         Ok(diagnostics) => diagnostics,
         Err(StoreError::Consul(error))
             if tenancy.rules().is_none()
@@ -400,20 +402,6 @@ async fn tenanted_as_planned(
         }
         Err(error) => vec![failure::store(&error)],
     }
-}
-
-async fn looked_at(
-    tenancy: &Tenancy,
-    clients: &Clients,
-    state: &Value,
-    said: &Said,
-) -> Result<Diagnostics, StoreError> {
-    if let Some(refusal) = tenancy.refusal() {
-        return Ok(vec![refusal]);
-    }
-    let Said { written, resolved } = said;
-    let problems = tenancy.trespasses(clients, written, resolved).await?;
-    Ok(config::diagnostics(state, &problems))
 }
 
 /// Another name or tenant is another application.

@@ -4,8 +4,8 @@
 //! memory whoever registers a job. The provider's own count goes on as on community builds: Nomad's knows no
 //! jobs and no deployments.
 //!
-//! A namespace of Consul and one of Vault ([`crate::tenants::Spaces`]), where Nomad is the Enterprise build, too: a job can name
-//! them only there. A tenant gets them when it is made, and never later: what runs would be elsewhere.
+//! A namespace of Consul and one of Vault ([`crate::tenants::Spaces`]), where Nomad is the Enterprise build,
+//! too: a job can name them only there. A tenant gets them when it is made, and never later: what runs would be elsewhere.
 
 use std::time::Duration;
 

@@ -10,7 +10,7 @@ use crate::consul::{self, AclPolicy, AclRole, BindingRule};
 use crate::http::{self, Acl};
 use crate::nomad::Deleted;
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
-use crate::provider::Clients;
+use crate::provider::{Clients, Vault};
 use crate::store::TenantRecord;
 use crate::tenants::{Mark, Names, Spaces};
 use crate::vault::{self, KvVersion};
@@ -54,27 +54,7 @@ impl<'a> Objects<'a> {
         active: bool,
         spaces: &Spaces,
     ) -> Result<Self, Diagnostic> {
-        let vault = match &clients.vault {
-            None => None,
-            Some(vault) => {
-                let mount = &vault.secrets_mount;
-                let version = match &spaces.vault {
-                    None => vault.client.kv_version(mount).await,
-                    Some(own) => match vault.client.in_namespace(own).kv_version(mount).await {
-                        // It will be mounted: see `furnish`.
-                        Err(error) if is_not_mounted(&error) => Ok(Some(KvVersion::Two)),
-                        told => told,
-                    },
-                };
-                let version = version.map_err(|error| failure::mount(mount, &error))?;
-                Some(AimVault {
-                    auth_path: vault.auth_path.clone(),
-                    mount: mount.clone(),
-                    version: version.ok_or_else(|| failure::no_key_value_store(mount))?,
-                    audience: vault.audience.clone(),
-                })
-            }
-        };
+        let vault = vault_of(clients, spaces).await?;
         let mut objects = Self::with(clients, name, display_name, active, vault, spaces);
         objects.find_methods().await?;
         Ok(objects)
@@ -100,15 +80,11 @@ impl<'a> Objects<'a> {
     ) -> Result<Self, Diagnostic> {
         let (display, active) = (record.display_name.as_str(), record.active);
         let spaces = &record.namespaces;
-        match Self::of(clients, name, display, active, spaces).await {
-            Ok(objects) => Ok(objects),
-            Err(_) => {
-                let vault = supposed(clients);
-                let mut objects = Self::with(clients, name, display, active, vault, spaces);
-                objects.find_methods().await?;
-                Ok(objects)
-            }
-        }
+        let vault = vault_of(clients, spaces).await;
+        let vault = vault.unwrap_or_else(|_| supposed(clients));
+        let mut objects = Self::with(clients, name, display, active, vault, spaces);
+        objects.find_methods().await?;
+        Ok(objects)
     }
 
     /// Those of a tenant that is to be destroyed, for which nothing is wanted.
@@ -669,15 +645,41 @@ fn is_not_mounted(error: &http::Error) -> bool {
     error.is_not_found() || matches!(error.kind, http::Kind::Unauthorized { .. })
 }
 
-/// Vault as it is where it was not asked.
+/// The Vault that the tenant's tasks read, with the version of its key-value store.
+///
+/// # Errors
+/// Where Vault does not say, or has none there.
+async fn vault_of(clients: &Clients, spaces: &Spaces) -> Result<Option<AimVault>, Diagnostic> {
+    let Some(vault) = &clients.vault else {
+        return Ok(None);
+    };
+    let mount = &vault.secrets_mount;
+    let version = match &spaces.vault {
+        None => vault.client.kv_version(mount).await,
+        Some(own) => match vault.client.in_namespace(own).kv_version(mount).await {
+            // It will be mounted: see `furnish`.
+            Err(error) if is_not_mounted(&error) => Ok(Some(KvVersion::Two)),
+            told => told,
+        },
+    };
+    let version = version.map_err(|error| failure::mount(mount, &error))?;
+    let version = version.ok_or_else(|| failure::no_key_value_store(mount))?;
+    Ok(Some(with_version(vault, version)))
+}
+
+/// The same where Vault was not asked, or did not tell.
 fn supposed(clients: &Clients) -> Option<AimVault> {
     let vault = clients.vault.as_ref()?;
-    Some(AimVault {
+    Some(with_version(vault, KvVersion::Two))
+}
+
+fn with_version(vault: &Vault, version: KvVersion) -> AimVault {
+    AimVault {
         auth_path: vault.auth_path.clone(),
         mount: vault.secrets_mount.clone(),
-        version: KvVersion::Two,
+        version,
         audience: vault.audience.clone(),
-    })
+    }
 }
 
 fn from<T>(found: Acl<Option<T>>, object: fn(T) -> Object) -> Found {
