@@ -1,5 +1,7 @@
 //! The actions, invoked as Terraform 1.14 does.
 
+use std::time::Duration;
+
 use super::support::{Servers, servers};
 use super::wire::invoke_action::event::Type as Event;
 use super::*;
@@ -213,6 +215,8 @@ async fn instances_are_restarted_one_after_another() {
     let servers = servers();
     let mut host = Host::new(servers, "wire-restart").await;
     let mut application = worker("restarted");
+    application["component"]["web"]["update_strategy"] =
+        json!({ "strategy": "rolling", "min_healthy_time": "2s" });
     application["component"]["web"]["scaler"] = json!({ "min": 2, "max": 2 });
     application["component"]["job"] = yearly("restarted", None)["component"]["job"].clone();
     let config = host.config(&application);
@@ -241,8 +245,11 @@ async fn instances_are_restarted_one_after_another() {
         assert_eq!(before.0, after.0);
         assert!(before.1 < after.1, "{before:?} {after:?}");
     }
-    let (first, second) = (&after[0].1, &after[1].1);
-    assert_ne!(first, second);
+    // The second waited until the first had run for its `min_healthy_time`.
+    let mut times = [0, 1].map(|at: usize| humantime::parse_rfc3339(&after[at].1).unwrap());
+    times.sort();
+    let between = times[1].duration_since(times[0]).unwrap();
+    assert!(between >= Duration::from_secs(2), "{between:?}");
     // Nothing is changed by it.
     assert!(host.is_settled(&object, &config).await);
     let only = json!({ "name": "restarted", "components": ["job"] });
@@ -256,9 +263,11 @@ async fn what_does_not_come_back_is_told_with_its_last_lines() {
     let mut host = Host::new(servers(), "wire-restart-fails").await;
     let mut application = worker("gone-for-good");
     let web = &mut application["component"]["web"];
-    let script = "test -e $NOMAD_TASK_DIR/once && echo no $((40 + 2)) >&2 && exit 9; touch $NOMAD_TASK_DIR/once; exec sleep 100000";
+    let script = "test -e $NOMAD_TASK_DIR/once && echo no $((40 + 2)) >&2 && sleep 1 && exit 9; touch $NOMAD_TASK_DIR/once; exec sleep 100000";
     web["command"] = json!(["/bin/sh", "-c", script]);
     web["restart_policy"] = json!({ "attempts": 0, "mode": "fail" });
+    // It runs for a moment, which is not yet to run again.
+    web["update_strategy"] = json!({ "strategy": "rolling", "min_healthy_time": "5s" });
     let config = host.config(&application);
     let object = host.apply(&NOTHING, &config).await;
     let on = json!({ "name": "gone-for-good" });

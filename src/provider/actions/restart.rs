@@ -1,16 +1,16 @@
 //! `oam_restart`: restarts what runs of an application, as `nomad job restart` does: where it is, one instance
-//! after another.
+//! after another, each only when the one before has run for as long as an update would wait for it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 use super::{Found, Work, interrupted, schema, validate};
 use crate::http;
-use crate::nomad::{Allocation, TaskState, Wait};
+use crate::nomad::{Allocation, LiveJob, TaskState, Wait};
 use crate::protocol::action::{Action, Progress};
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
 use crate::protocol::resource::Context;
@@ -120,16 +120,15 @@ fn runs(allocation: &Allocation) -> bool {
     allocation.desired_status == "run" && allocation.client_status == "running"
 }
 
-/// Restarts an allocation, and waits until every task of it that ran has started anew.
+/// Restarts an allocation, and waits until every task of it that ran has started anew, and has then run without
+/// another start for as long as an update would have it run.
 async fn restart_one(found: &Found<'_>, allocation: &Allocation) -> Result<Outcome, http::Error> {
     let (nomad, namespace) = (found.nomad, found.namespace());
-    let states = allocation.task_states.iter();
-    let before: BTreeMap<_, _> = states
-        .filter(|(_, state)| state.state == "running")
-        .map(|(task, state)| (task, started(state)))
-        .collect();
+    let before = starts(allocation);
+    let healthy = min_healthy_time(&found.live, &allocation.task_group);
     nomad.restart_allocation(namespace, &allocation.id).await?;
     let mut wait = Wait::NONE;
+    let mut steady: Option<(BTreeMap<String, i64>, Instant)> = None;
     loop {
         let (index, all) = nomad.allocations(namespace, found.id(), wait).await?;
         let now = all.iter().find(|it| it.id == allocation.id);
@@ -139,18 +138,39 @@ async fn restart_one(found: &Found<'_>, allocation: &Allocation) -> Result<Outco
         if now.has_ended() {
             return Ok(Outcome::Ended);
         }
-        let is_new = |(task, before): (&&String, &i64)| {
-            let state = now.task_states.get(task.as_str());
-            state.is_some_and(|state| state.state == "running" && started(state) > *before)
+        let latest = starts(now);
+        let is_new = |(task, before)| latest.get(task).is_some_and(|now| now > before);
+        let since = match steady.take() {
+            _ if !runs(now) || !before.iter().all(is_new) => None,
+            Some((seen, since)) if seen == latest => Some(since),
+            _ => Some(Instant::now()),
         };
-        if runs(now) && before.iter().all(is_new) {
+        let left = since.map(|since| healthy.saturating_sub(since.elapsed()));
+        if left.is_some_and(|left| left.is_zero()) {
             return Ok(Outcome::Runs);
         }
-        wait = Wait {
-            index,
-            time: PATIENCE,
-        };
+        steady = since.map(|since| (latest, since));
+        let time = left.map_or(PATIENCE, |left| left.min(PATIENCE));
+        wait = Wait { index, time };
     }
+}
+
+/// The tasks of an allocation that run, each with when it was started last: nanoseconds since 1970.
+fn starts(allocation: &Allocation) -> BTreeMap<String, i64> {
+    let states = allocation.task_states.iter();
+    let running = states.filter(|(_, state)| state.state == "running");
+    running
+        .map(|(task, state)| (task.clone(), started(state)))
+        .collect()
+}
+
+/// For how long an instance of a task group has to run until an update goes on with the next; nothing where the
+/// job has no updates, such as a batch job.
+fn min_healthy_time(job: &LiveJob, group: &str) -> Duration {
+    let groups = job.json["TaskGroups"].as_array();
+    let group = groups.and_then(|all| all.iter().find(|it| it["Name"] == group));
+    let time = group.and_then(|group| group["Update"]["MinHealthyTime"].as_u64());
+    Duration::from_nanos(time.unwrap_or(0))
 }
 
 /// When a task was started last: nanoseconds since 1970.
