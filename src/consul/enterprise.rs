@@ -4,6 +4,7 @@
 //! Consul's own Go client.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -32,11 +33,16 @@ pub struct Namespace {
 }
 
 impl Client {
-    /// Whether this is Consul Enterprise. Any token may ask.
+    /// Whether this is Consul Enterprise, which is asked once. Any token may ask.
     ///
     /// # Errors
     /// As of [`crate::http::Client::send`].
     pub async fn is_enterprise(&self) -> Result<bool, Error> {
+        let ask = || self.ask_for_build();
+        self.enterprise.get_or_try_init(ask).await.copied()
+    }
+
+    async fn ask_for_build(&self) -> Result<bool, Error> {
         #[derive(Deserialize)]
         struct Build {
             #[serde(rename = "HumanVersion")]
@@ -64,6 +70,7 @@ impl Client {
         Self {
             http: self.http.clone(),
             namespace: Some(name.to_owned()),
+            enterprise: Arc::clone(&self.enterprise),
         }
     }
 

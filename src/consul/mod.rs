@@ -7,6 +7,7 @@ mod acl;
 mod enterprise;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -14,6 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use futures_util::future::try_join;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
+use tokio::sync::OnceCell;
 
 pub use acl::{AclLink, AclPolicy, AclRole, AclToken, BindingRule, NewAclToken};
 pub use enterprise::Namespace;
@@ -26,6 +28,8 @@ pub struct Client {
     http: http::Client,
     /// Where it is not the endpoint's.
     namespace: Option<String>,
+    /// Whether it is the Enterprise build, once somebody has asked.
+    enterprise: Arc<OnceCell<bool>>,
 }
 
 /// One key with its value.
@@ -174,6 +178,7 @@ impl Client {
         Self {
             http: http::Client::new(endpoint),
             namespace: None,
+            enterprise: Arc::default(),
         }
     }
 

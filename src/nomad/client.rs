@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
+use tokio::sync::OnceCell;
 
 use super::ahead::Indexes;
 use super::model::{Allocation, AllocationMetric, Deployment, Evaluation, JobStub};
@@ -17,6 +18,8 @@ use crate::http::{self, Endpoint, Error, Kind, Repeat, Request};
 pub struct Client {
     pub(super) http: http::Client,
     pub(super) ahead: Arc<Ahead<Indexes>>,
+    /// Whether it is the Enterprise build, once somebody has asked.
+    pub(super) enterprise: Arc<OnceCell<bool>>,
 }
 
 /// A job as Nomad has it.
@@ -169,6 +172,7 @@ impl Client {
         Self {
             http,
             ahead: Arc::default(),
+            enterprise: Arc::default(),
         }
     }
 

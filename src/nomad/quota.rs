@@ -55,11 +55,16 @@ impl QuotaLimit {
 }
 
 impl Client {
-    /// Whether this is Nomad Enterprise. Any token may ask.
+    /// Whether this is Nomad Enterprise, which is asked once. Any token may ask.
     ///
     /// # Errors
     /// As of [`crate::http::Client::send`].
     pub async fn is_enterprise(&self) -> Result<bool, Error> {
+        let ask = || self.ask_for_quotas();
+        self.enterprise.get_or_try_init(ask).await.copied()
+    }
+
+    async fn ask_for_quotas(&self) -> Result<bool, Error> {
         let request = self.in_region(Request::get(&["quotas"]));
         match self.send(request).await {
             Ok(_) => Ok(true),

@@ -45,7 +45,6 @@ use scope::ScopeResource;
 use scope::data_source::ScopeDataSource;
 use scope::kind::Kind;
 use tenant::TenantResource;
-use tenant::enterprise::Builds;
 
 /// The provider's source, as a configuration names it: in whatever registry is the host's own.
 pub const SOURCE: &str = "oam/oam";
@@ -100,8 +99,6 @@ pub struct Clients {
     pub location: Location,
     /// What refreshes have asked of whether anything has changed.
     pub questions: Questions,
-    /// Which of the servers are Enterprise builds, as far as somebody has asked.
-    pub builds: Builds,
 }
 
 /// The Vault that tenants' secrets are in.
@@ -323,7 +320,6 @@ impl resource::Provider for OamProvider {
             dry_run: config.dry_run,
             failure_logs: config.failure_logs,
             location,
-            builds: Builds::default(),
             questions: Questions::default(),
         })));
         Vec::new()

@@ -3,6 +3,8 @@
 //! Sources: <https://developer.hashicorp.com/vault/api-docs/system/namespaces>, `/auth` and `/mounts` beside
 //! it, <https://developer.hashicorp.com/vault/api-docs/auth/jwt#configure>.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -34,7 +36,17 @@ impl Client {
         Self {
             http: self.http.clone(),
             namespace: Some(namespace),
+            enterprise: Arc::clone(&self.enterprise),
         }
+    }
+
+    /// Whether this is Vault Enterprise, which is asked once. Any token may ask.
+    ///
+    /// # Errors
+    /// As of [`crate::http::Client::send`].
+    pub async fn is_enterprise(&self) -> Result<bool, Error> {
+        let ask = || async { Ok(self.health().await?.enterprise) };
+        self.enterprise.get_or_try_init(ask).await.copied()
     }
 
     /// The namespace of its requests, such as `platform/acme`.

@@ -7,8 +7,11 @@
 mod enterprise;
 mod role;
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use tokio::sync::OnceCell;
 
 pub use role::JwtRole;
 
@@ -20,6 +23,8 @@ pub struct Client {
     http: http::Client,
     /// The namespace of every request, where Vault has any (Enterprise).
     namespace: Option<String>,
+    /// Whether it is the Enterprise build, once somebody has asked.
+    enterprise: Arc<OnceCell<bool>>,
 }
 
 /// What Vault tells everybody of itself.
@@ -53,6 +58,7 @@ impl Client {
         Self {
             http: http::Client::new(endpoint),
             namespace,
+            enterprise: Arc::default(),
         }
     }
 

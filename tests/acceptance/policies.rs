@@ -79,6 +79,8 @@ fn applications(name: &str, tokens: &Tokens) -> Result<(), Refused> {
       mount_path = "/data"
     }"#;
     let web = |command: &str| {
+        // What exits must not be taken for healthy before it does.
+        let time = if command.contains("exit") { "5s" } else { "1s" };
         format!(
             r#"
   scopes = ["network/guarded"]
@@ -99,7 +101,7 @@ fn applications(name: &str, tokens: &Tokens) -> Result<(), Refused> {
       mode     = "fail"
     }}
     update_strategy {{
-      min_healthy_time  = "1s"
+      min_healthy_time  = "{time}"
       progress_deadline = "0s"
     }}
   }}"#

@@ -117,7 +117,7 @@ fn what_a_failed_apply_has_begun_waits_for_the_next_but_one() {
       mode     = "fail"
     }}
     update_strategy {{
-      min_healthy_time  = "1s"
+      min_healthy_time  = "3s"
       progress_deadline = "0s"
     }}
   }}"#

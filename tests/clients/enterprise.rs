@@ -126,7 +126,10 @@ async fn enterprise_builds_are_told_by_what_they_say() {
     ];
     for (answers, is) in nomads {
         let (address, seen) = serve(answers).await;
-        assert_eq!(nomad(&address).is_enterprise().await.unwrap(), is);
+        let nomad = nomad(&address);
+        for _ in 0..2 {
+            assert_eq!(nomad.is_enterprise().await.unwrap(), is);
+        }
         assert_eq!(whats(&seen), ["GET /v1/quotas"]);
     }
     let consuls: [(Answers, bool); 3] = [
@@ -139,7 +142,10 @@ async fn enterprise_builds_are_told_by_what_they_say() {
     ];
     for (answers, is) in consuls {
         let (address, seen) = serve(answers).await;
-        assert_eq!(consul(&address).is_enterprise().await.unwrap(), is);
+        let consul = consul(&address);
+        for client in [&consul, &consul.in_namespace("acme")] {
+            assert_eq!(client.is_enterprise().await.unwrap(), is);
+        }
         assert_eq!(whats(&seen), ["GET /v1/agent/version"]);
     }
     let vaults: [(Answers, bool); 3] = [
@@ -149,8 +155,12 @@ async fn enterprise_builds_are_told_by_what_they_say() {
         (|_| (200, health("1.21.0", false)), false),
     ];
     for (answers, is) in vaults {
-        let (address, _) = serve(answers).await;
-        assert_eq!(vault(&address).health().await.unwrap().enterprise, is);
+        let (address, seen) = serve(answers).await;
+        let vault = vault(&address);
+        for client in [&vault, &vault.in_namespace("acme")] {
+            assert_eq!(client.is_enterprise().await.unwrap(), is);
+        }
+        assert_eq!(seen.lock().unwrap().len(), 1);
     }
 }
 

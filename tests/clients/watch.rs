@@ -23,17 +23,25 @@ fn job(id: &str, kind: &str, script: &str) -> Value {
             "RestartPolicy": { "Attempts": 1, "Interval": 60 * SECOND, "Delay": SECOND / 10, "Mode": "fail" },
             "Tasks": [{
                 "Name": "task", "Driver": "raw_exec",
-                "Config": { "command": "/bin/sh", "args": ["-c", script] },
+                "Config": { "command": "/bin/sh", "args": ["-c", ""] },
                 "Resources": { "CPU": 20, "MemoryMB": 16 },
             }],
         }],
     });
     if kind == "service" {
-        job["Update"] = json!({
-            "MinHealthyTime": SECOND / 10, "HealthyDeadline": 4 * SECOND, "ProgressDeadline": 5 * SECOND,
-        });
+        job["Update"] = json!({ "HealthyDeadline": 4 * SECOND, "ProgressDeadline": 5 * SECOND });
     }
+    self::script(&mut job, script);
     job
+}
+
+/// What exits must not be taken for healthy before it does, however busy the machine is.
+fn script(job: &mut Value, script: &str) {
+    job["TaskGroups"][0]["Tasks"][0]["Config"]["args"][1] = json!(script);
+    if job["Type"] == "service" {
+        let exits = script.contains("exit ");
+        job["Update"]["MinHealthyTime"] = json!(if exits { 3 * SECOND } else { SECOND / 10 });
+    }
 }
 
 const SLEEP: &str = "exec sleep 100000";
@@ -126,10 +134,6 @@ fn canaried(id: &str) -> Value {
     job["TaskGroups"][0]["Count"] = json!(2);
     job["Update"]["Canary"] = json!(1);
     job
-}
-
-fn script(job: &mut Value, script: &str) {
-    job["TaskGroups"][0]["Tasks"][0]["Config"]["args"][1] = json!(script);
 }
 
 /// The versions of the job that run, oldest first.
@@ -249,13 +253,18 @@ async fn a_version_that_nomad_took_back_at_once_is_told() {
     let direct = nomad_at(&servers().nomad.address);
     let follow = watch(&client, "w-quickly-reverted", Some(&registered));
     let release = async {
-        loop {
-            let live = direct.job("default", "w-quickly-reverted").await.unwrap();
-            if live.unwrap().version == 2 {
-                break;
+        let reverted = async {
+            loop {
+                let live = direct.job("default", "w-quickly-reverted").await.unwrap();
+                if live.unwrap().version == 2 {
+                    break;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
+        };
+        tokio::time::timeout(LIMIT, reverted)
+            .await
+            .expect("Nomad goes back");
         proxy.rule(|_| Action::Forward);
         gate.open();
     };
@@ -282,9 +291,7 @@ async fn the_last_lines_of_a_task_are_found() {
         ("w-says-nothing", "true", None),
     ] {
         let script = format!("{script}; exit 3");
-        let mut job = job(id, "service", &script);
-        // To say much takes a while, after which it must not be taken for healthy.
-        job["Update"]["MinHealthyTime"] = json!(3 * SECOND);
+        let job = job(id, "service", &script);
         let failure = run(&client, &job).await.failure();
         let trouble = failure.diagnosis.failing().unwrap();
         // Each of them is started twice.

@@ -190,7 +190,9 @@ async fn a_canary_is_rolled_back_by_an_action_and_the_plan_says_so() {
 async fn what_has_failed_at_once_has_nothing_to_go_back_to() {
     let servers = servers();
     let mut host = Host::new(servers, "wire-nothing-before").await;
-    let mut application = canaried("hopeless", "x", &json!({ "progress_deadline": "0s" }));
+    // It must not be taken for healthy before it exits.
+    let more = json!({ "progress_deadline": "0s", "min_healthy_time": "5s" });
+    let mut application = canaried("hopeless", "x", &more);
     let web = &mut application["component"]["web"];
     web["command"] = json!(["/bin/sh", "-c", "exit 7"]);
     web["restart_policy"] = json!({ "attempts": 0, "mode": "fail" });

@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
-use tokio::sync::OnceCell;
 
 use super::kind::Kind;
 use crate::http::Error;
@@ -21,23 +20,6 @@ use crate::provider::Clients;
 use crate::provider::application::failure;
 use crate::tenants::{META_TENANT, Mark, Names, Quotas};
 
-/// Which servers are Enterprise builds. Each is asked once.
-#[derive(Debug, Default)]
-pub struct Builds {
-    nomad: OnceCell<bool>,
-    consul: OnceCell<bool>,
-    vault: OnceCell<bool>,
-}
-
-/// Whether Nomad is the Enterprise build.
-///
-/// # Errors
-/// Where it does not tell.
-pub async fn has_quotas(clients: &Clients) -> Result<bool, Error> {
-    let ask = || clients.nomad.is_enterprise();
-    clients.builds.nomad.get_or_try_init(ask).await.copied()
-}
-
 /// Why a tenant can have no namespace of this kind of its own; `None` where it can.
 ///
 /// # Errors
@@ -45,20 +27,13 @@ pub async fn has_quotas(clients: &Clients) -> Result<bool, Error> {
 pub async fn without(clients: &Clients, kind: Kind) -> Result<Option<&'static str>, Error> {
     let is_there = match (kind, &clients.vault) {
         (Kind::VaultNamespace, None) => return Ok(Some("The provider has no `vault` block.")),
-        (Kind::VaultNamespace, Some(vault)) => {
-            let ask = || async { Ok(vault.client.health().await?.enterprise) };
-            clients.builds.vault.get_or_try_init(ask).await?
-        }
-        _ => {
-            let consul = clients.store.consul();
-            let ask = || consul.is_enterprise();
-            clients.builds.consul.get_or_try_init(ask).await?
-        }
+        (Kind::VaultNamespace, Some(vault)) => vault.client.is_enterprise().await?,
+        _ => clients.store.consul().is_enterprise().await?,
     };
     Ok(match (is_there, kind) {
         (false, Kind::VaultNamespace) => Some("Only Vault Enterprise has them."),
         (false, _) => Some("Only Consul Enterprise has them."),
-        (true, _) if !has_quotas(clients).await? => {
+        (true, _) if !clients.nomad.is_enterprise().await? => {
             Some("Only with Nomad Enterprise can a job name one.")
         }
         (true, _) => None,

@@ -91,7 +91,7 @@ async fn observe(
         }
         drift.extend(differences);
     }
-    let has_quotas = enterprise::has_quotas(clients).await;
+    let has_quotas = clients.nomad.is_enterprise().await;
     if has_quotas.map_err(|error| failure::refused(Kind::Namespace, &error))? {
         let names = &objects.aim.names;
         let found = enterprise::differences(&clients.nomad, names, &record.quotas).await?;
