@@ -285,6 +285,7 @@ fn rules(record: &TenantRecord) -> Rules {
     Rules {
         domain: Known::Is(record.domain.clone()),
         quotas: Known::Is(record.quotas),
+        limits: Known::Is(record.limits.clone()),
         active: Known::Is(record.active),
         spaces: Known::Is(record.namespaces.clone()),
     }
