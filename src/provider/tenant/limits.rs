@@ -125,8 +125,8 @@ pub async fn write(nomad: &Client, names: &Names, limits: &Limits) -> Result<boo
     if let Some(own) = nomad.namespace(names.namespace()).await? {
         written |= write_one(nomad, own, limits).await?;
     }
-    for namespace in all(nomad, names).await? {
-        written |= write_one(nomad, namespace, limits).await?;
+    for namespace in further(nomad, names).await? {
+        written |= write_further(nomad, namespace, limits).await?;
     }
     Ok(written)
 }
@@ -136,10 +136,42 @@ pub async fn write(nomad: &Client, names: &Names, limits: &Limits) -> Result<boo
 /// # Errors
 /// Where Nomad does not do it.
 pub async fn lift(nomad: &Client, names: &Names) -> Result<(), Error> {
-    for namespace in all(nomad, names).await? {
-        write_one(nomad, namespace, &Limits::default()).await?;
+    for namespace in further(nomad, names).await? {
+        write_further(nomad, namespace, &Limits::default()).await?;
     }
     Ok(())
+}
+
+/// The tenant's namespaces but for its own.
+async fn further(nomad: &Client, names: &Names) -> Result<Vec<Namespace>, Error> {
+    let mut found = all(nomad, names).await?;
+    found.retain(|namespace| namespace.name != names.namespace());
+    Ok(found)
+}
+
+/// Limits a further namespace. Nomad's write is one for new and old alike, and the scope that made the
+/// namespace may just have deleted it: what this write has made anew is deleted again.
+async fn write_further(
+    nomad: &Client,
+    namespace: Namespace,
+    limits: &Limits,
+) -> Result<bool, Error> {
+    let before = index(&namespace, "CreateIndex");
+    let name = namespace.name.clone();
+    let written = write_one(nomad, namespace, limits).await?;
+    if written && let Some(now) = nomad.namespace(&name).await? {
+        let made = index(&now, "CreateIndex");
+        if made != before && made == index(&now, "ModifyIndex") {
+            tracing::info!(name, "deleting the namespace again, which was gone");
+            nomad.delete_namespace(&name).await?;
+        }
+    }
+    Ok(written)
+}
+
+/// When a namespace was made or changed, as Nomad counts.
+fn index(namespace: &Namespace, which: &str) -> Option<u64> {
+    namespace.rest.get(which).and_then(Json::as_u64)
 }
 
 async fn write_one(
