@@ -57,7 +57,7 @@ pub struct Rules {
 #[derive(Clone, Debug, PartialEq)]
 pub enum PlannedTenant {
     /// It will be there, and like this.
-    Tenant(Rules),
+    Tenant(Box<Rules>),
     /// It will be gone.
     Gone,
 }

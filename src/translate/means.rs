@@ -100,7 +100,7 @@ mod tests {
         }
     }
 
-    fn group(tasks: &[Task], mode: Option<&str>, in_mesh: bool) -> TaskGroup {
+    fn group(tasks: &[&Task], mode: Option<&str>, in_mesh: bool) -> TaskGroup {
         let network = Network {
             mode: mode.filter(|mode| *mode != "-").map(str::to_owned),
             ..Network::default()
@@ -114,7 +114,7 @@ mod tests {
             ..Service::default()
         };
         TaskGroup {
-            tasks: tasks.to_vec(),
+            tasks: tasks.iter().copied().cloned().collect(),
             networks: mode.map(|_| network).into_iter().collect(),
             services: in_mesh.then_some(service).into_iter().collect(),
             ..TaskGroup::default()
@@ -133,52 +133,47 @@ mod tests {
             Vec<(&'static str, User)>,
         );
         let rows: [Row; 8] = [
+            (&["exec"], &["host"], group(&[&web], None, false), vec![]),
             (
                 &["exec"],
                 &["host"],
-                group(&[web.clone()], None, false),
-                vec![],
-            ),
-            (
-                &["exec"],
-                &["host"],
-                group(&[web.clone()], Some("-"), false),
+                group(&[&web], Some("-"), false),
                 vec![],
             ),
             (
                 &["docker"],
                 &["bridge"],
-                group(&[web.clone()], None, false),
+                group(&[&web], None, false),
                 vec![("host", User::Instance), ("exec", task_of("web"))],
             ),
             (
                 &["exec"],
                 &["bridge"],
-                group(&[web.clone()], Some("-"), false),
+                group(&[&web], Some("-"), false),
                 vec![("host", User::Instance)],
             ),
             (
                 &["exec"],
                 &["bridge"],
-                group(&[web.clone(), log.clone()], Some("bridge"), false),
+                group(&[&web, &log], Some("bridge"), false),
                 vec![("docker", task_of("log"))],
             ),
             (
                 &["exec"],
                 &["bridge"],
-                group(&[web.clone()], Some("bridge"), true),
+                group(&[&web], Some("bridge"), true),
                 vec![("docker", User::Proxy)],
             ),
             (
                 &["exec", "docker"],
                 &["bridge"],
-                group(&[web.clone(), log], Some("bridge"), true),
+                group(&[&web, &log], Some("bridge"), true),
                 vec![],
             ),
             (
                 &["exec"],
                 &["bridge", "cni/blue"],
-                group(&[web], Some("cni/red"), false),
+                group(&[&web], Some("cni/red"), false),
                 vec![("cni/red", User::Instance)],
             ),
         ];

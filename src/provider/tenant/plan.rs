@@ -84,7 +84,7 @@ pub async fn plan(servers: &Servers, request: PlanRequest) -> PlanResponse {
         gone(servers);
     }
     if let Some(key) = &after {
-        let planned = PlannedTenant::Tenant(config::rules(state));
+        let planned = PlannedTenant::Tenant(Box::new(config::rules(state)));
         servers.plan_tenant(key.name(), planned);
     }
     if !prior.is_null() && !changes(&prior, state) {

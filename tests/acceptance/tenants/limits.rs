@@ -17,16 +17,20 @@ fn program(name: &str, tenant: &str, driver: &str) -> String {
     super::super::application(name, &component)
 }
 
-/// What Nomad says to a job by hand with one task, in a network of this mode or of none.
+/// What Nomad says to a job by hand with one task, in a network of this mode, of none, or in the `mesh`.
 fn by_hand(servers: &Servers, token: &str, place: &str, driver: &str, mode: &str) -> Answer {
-    let network = match mode {
-        "" => json!([]),
-        mode => json!([{ "Mode": mode }]),
+    let (network, services) = match mode {
+        "" => (json!([]), json!([])),
+        "mesh" => (
+            json!([{ "Mode": "bridge" }]),
+            json!([{ "Name": "by-hand", "PortLabel": "80", "Connect": { "SidecarService": {} } }]),
+        ),
+        mode => (json!([{ "Mode": mode }]), json!([])),
     };
     let job = json!({ "Job": {
         "ID": "by-hand", "Name": "by-hand", "Namespace": place, "Type": "batch", "Datacenters": ["*"],
         "Periodic": { "Enabled": true, "SpecType": "cron", "Specs": ["0 0 1 1 *"] },
-        "TaskGroups": [{ "Name": "it", "Networks": network, "Tasks": [{
+        "TaskGroups": [{ "Name": "it", "Networks": network, "Services": services, "Tasks": [{
             "Name": "it", "Driver": driver, "Config": { "command": "/bin/true" },
         }] }],
     }});
@@ -223,6 +227,26 @@ fn an_application_with_what_its_tenant_does_not_allow_is_refused_at_the_plan() {
     );
     assert!(told.contains("type = \"cron-task\""), "{told}");
     assert!(servers.nomad.job_ids("ln-other").is_empty());
+
+    // A proxy of the mesh is a task, too, for the provider as for Nomad.
+    let meshed = "  tenant = oam_tenant.lnacme.name
+  network_scope \"mesh\" {
+    service_mesh = true
+  }
+  component \"api\" {
+    type = \"webservice\"
+    command = [\"/bin/true\"]
+    port \"http\" { port = 8080 }
+  }
+";
+    let meshed = super::super::application("ln-mesh", meshed);
+    both.change(&(limited("task_drivers = [\"exec\"]") + &meshed));
+    let [error]: [Diagnostic; 1] = both.try_plan().failed().try_into().unwrap();
+    assert!(error.detail.contains("proxy of the mesh"), "{error:?}");
+    assert_eq!(error.code, "type = \"webservice\"");
+    let answer = by_hand(servers, "", name, "raw_exec", "mesh");
+    let refusal = "used task driver \"docker\" is not allowed";
+    assert!(answer.body.contains(refusal), "{}", answer.body);
 
     // Where a namespace is closed by hand, Nomad itself says so in the same plan.
     let mut closed = namespace(servers, name).unwrap();
