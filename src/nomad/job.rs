@@ -191,6 +191,16 @@ pub struct TaskGroup {
     pub tasks: Vec<Task>,
 }
 
+impl TaskGroup {
+    /// The services for which Nomad runs a proxy beside the tasks.
+    pub fn proxies(&self) -> impl Iterator<Item = &Service> {
+        self.services.iter().filter(|service| {
+            let connect = service.connect.as_ref();
+            connect.is_some_and(|connect| connect.sidecar_service.is_some())
+        })
+    }
+}
+
 /// A scaling policy.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]

@@ -8,6 +8,7 @@
 
 mod acl;
 mod ahead;
+mod capabilities;
 mod client;
 mod deployments;
 mod diagnosis;
@@ -20,6 +21,7 @@ mod quota;
 pub mod watch;
 
 pub use acl::{AclPolicy, AclToken, NewAclToken, SelfToken};
+pub use capabilities::Capability;
 pub use client::{Change, Client, Enforce, LiveJob, Planned, Registered, Validated, Wait};
 pub use deployments::{GivenUp, JobVersion};
 pub use diagnosis::{Diagnosis, Placement, TaskEvent, TaskTrouble};

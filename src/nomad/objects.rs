@@ -15,8 +15,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::Client;
 use super::client::{found, or_empty};
+use super::{Capability, Client};
 use crate::http::{Error, Kind, Repeat, Request};
 
 /// The meta key of the scope that made an object: its ID, such as `namespace/team`.
@@ -152,7 +152,8 @@ impl Object for Namespace {
             rest: Map::new(),
             ..it.clone()
         };
-        known(self) == known(other)
+        let mut capabilities = Capability::ALL.into_iter();
+        known(self) == known(other) && capabilities.all(|it| self.enabled(it) == other.enabled(it))
     }
 
     fn not_found(_: &str) -> String {
@@ -200,6 +201,15 @@ impl Client {
     pub async fn namespaces(&self) -> Result<Vec<Namespace>, Error> {
         let request = self.in_region(Request::get(&["namespaces"]));
         self.send(request).await?.json()
+    }
+
+    /// The namespaces whose names begin so.
+    ///
+    /// # Errors
+    /// As of [`crate::http::Client::send`].
+    pub async fn namespaces_from(&self, prefix: &str) -> Result<Vec<Namespace>, Error> {
+        let request = Request::get(&["namespaces"]).query("prefix", prefix);
+        self.send(self.in_region(request)).await?.json()
     }
 
     /// Makes the namespace, or replaces it as a whole, whoever made it. Needs a management token.

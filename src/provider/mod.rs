@@ -12,6 +12,7 @@ pub mod convert;
 pub mod data;
 pub mod ephemeral;
 pub mod functions;
+pub mod limits;
 pub mod planned;
 pub mod quota;
 pub mod scope;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::oam::Node;
-use crate::tenants::{Quotas, Spaces};
+use crate::tenants::{Limits, Quotas, Spaces};
 
 /// What a plan does to a scope.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +45,8 @@ pub struct Rules {
     pub domain: Known<Option<String>>,
     /// The most that they may have together.
     pub quotas: Known<Quotas>,
+    /// What their jobs may be run with.
+    pub limits: Known<Limits>,
     /// Whether they can be applied.
     pub active: Known<bool>,
     /// The namespaces of Consul and Vault that they are in.
@@ -55,7 +57,7 @@ pub struct Rules {
 #[derive(Clone, Debug, PartialEq)]
 pub enum PlannedTenant {
     /// It will be there, and like this.
-    Tenant(Rules),
+    Tenant(Box<Rules>),
     /// It will be gone.
     Gone,
 }

@@ -42,7 +42,7 @@ enum Kind {
     /// One without a record: nothing is managed but its namespace's name.
     Unmanaged,
     /// One that this plan makes or changes.
-    Planned(Rules),
+    Planned(Box<Rules>),
     /// One that this plan destroys.
     Gone,
     /// One with a record.
@@ -101,7 +101,7 @@ impl Tenancy {
     pub fn rules(&self) -> Option<Rules> {
         match &self.kind {
             Kind::None | Kind::Unmanaged | Kind::Gone => None,
-            Kind::Planned(rules) => Some(rules.clone()),
+            Kind::Planned(rules) => Some((**rules).clone()),
             Kind::Recorded(found) => Some(rules(&found.record)),
         }
     }
@@ -285,6 +285,7 @@ fn rules(record: &TenantRecord) -> Rules {
     Rules {
         domain: Known::Is(record.domain.clone()),
         quotas: Known::Is(record.quotas),
+        limits: Known::Is(record.limits.clone()),
         active: Known::Is(record.active),
         spaces: Known::Is(record.namespaces.clone()),
     }

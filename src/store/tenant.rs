@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::form::Recorded;
 use super::{DEFAULT_TENANT, FORMAT, Key, Operation, Phase};
 use crate::oam::form;
-use crate::tenants::{Quotas, Spaces};
+use crate::tenants::{Limits, Quotas, Spaces};
 
 /// Which tenant: its name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -79,6 +79,9 @@ pub struct TenantRecord {
     /// The most that its applications may have.
     #[serde(default)]
     pub quotas: Quotas,
+    /// What its jobs may be run with.
+    #[serde(default, skip_serializing_if = "Limits::is_none")]
+    pub limits: Limits,
     /// Whether its applications can be applied.
     pub active: bool,
     /// The namespaces of Consul and Vault that it has for itself.
@@ -140,6 +143,7 @@ impl Recorded for TenantRecord {
         self.display_name == other.display_name
             && self.domain == other.domain
             && self.quotas == other.quotas
+            && self.limits == other.limits
             && self.active == other.active
             && self.namespaces == other.namespaces
     }
@@ -192,6 +196,10 @@ mod tests {
                 max_memory_mb: None,
                 max_deployments: Some(3),
             },
+            limits: Limits {
+                task_drivers: Some(["docker".to_owned()].into()),
+                network_modes: None,
+            },
             active: false,
             namespaces: Spaces {
                 consul: Some("acme".to_owned()),
@@ -205,6 +213,7 @@ mod tests {
         let bare = TenantRecord {
             domain: None,
             quotas: Quotas::default(),
+            limits: Limits::default(),
             namespaces: Spaces::default(),
             made: BTreeMap::new(),
             ..full.clone()

@@ -1,5 +1,5 @@
-//! Tenants: what is a tenant's by its name alone, how much of everything it may have, whose a host is, and
-//! what an application may reach.
+//! Tenants: what is a tenant's by its name alone, how much of everything it may have, what its jobs may be run
+//! with, whose a host is, and what an application may reach.
 //!
 //! A tenant has a namespace in Nomad, a prefix for its services and a folder in Consul, and a folder of
 //! secrets in Vault, and policies that let nobody else's things be reached with its tokens.
@@ -7,6 +7,7 @@
 pub mod bounds;
 mod domains;
 mod ledger;
+mod limits;
 mod mark;
 mod names;
 pub mod policies;
@@ -15,6 +16,7 @@ mod usage;
 
 pub use domains::{Domains, Taken, is_within};
 pub use ledger::{Entry, LEDGER_FORMAT, Ledger, Overrun};
+pub use limits::{Limit, Limits, META_LIMITS, is_marked, listed};
 pub use mark::{META_TENANT, Mark};
 pub use names::Names;
 pub use spaces::{Spaces, is_space};

@@ -14,6 +14,10 @@ pub const PROXY: Usage = Usage {
     memory_mb: 128,
 };
 
+/// What runs the proxy of a service, as no task here has the driver `podman` (`groupConnectGuessTaskDriver`
+/// there).
+pub const PROXY_DRIVER: &str = "docker";
+
 /// Constraints on what a node must have: for a Consul service and for the identity of one (1.7.0 was the
 /// least Consul before Nomad 1.7), for Vault, for bridge networks, and for the mesh.
 const CONSTRAINTS: [(&str, &str, &str); 10] = [

@@ -8,6 +8,7 @@
 mod admission;
 mod draft;
 pub mod drift;
+mod means;
 mod origin;
 mod task;
 mod usage;
@@ -19,6 +20,7 @@ use crate::oam::{Application, Component, ComponentType, Node, Path, Problem};
 use crate::traits;
 
 pub use draft::{Draft, Mesh, service};
+pub use means::{Means, User, by_limit, not_allowed};
 pub use origin::{Inverse, Origin, item_name};
 pub use task::{Program, secret_field};
 pub use usage::{instances, usage, usage_of_instance, usage_of_job};

@@ -42,11 +42,7 @@ pub fn usage_of_job(job: &Job, nodes: impl Fn() -> u64) -> Usage {
 
 /// What one instance of a group takes: all of its tasks, whether they run beside or after each other.
 pub fn usage_of_instance(group: &TaskGroup) -> Usage {
-    let proxies = group.services.iter().filter(|service| {
-        let connect = service.connect.as_ref();
-        connect.is_some_and(|connect| connect.sidecar_service.is_some())
-    });
-    let proxies = proxies.map(|_| PROXY);
+    let proxies = group.proxies().map(|_| PROXY);
     group.tasks.iter().map(usage_of_task).chain(proxies).sum()
 }
 

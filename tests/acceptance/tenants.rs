@@ -11,6 +11,7 @@ mod crashes;
 mod drift;
 mod enterprise;
 mod life;
+mod limits;
 mod others;
 mod pipelines;
 mod tokens;

@@ -9,7 +9,7 @@ use oam_provider::store::{
     ApplicationKey, Expect, FORMAT, Held, Phase, Record, Store, StoreError, TenantKey,
     TenantRecord, Version,
 };
-use oam_provider::tenants::{Quotas, Spaces};
+use oam_provider::tenants::{Limits, Quotas, Spaces};
 use serde_json::json;
 
 use super::consul_at;
@@ -31,6 +31,7 @@ fn tenant(revision: u64, domain: Option<&str>) -> TenantRecord {
         display_name: "A tenant".to_owned(),
         domain: domain.map(str::to_owned),
         quotas: Quotas::default(),
+        limits: Limits::default(),
         active: true,
         namespaces: Spaces::default(),
         created_at: "2026-01-01T00:00:00Z".to_owned(),

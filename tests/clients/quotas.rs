@@ -13,7 +13,7 @@ use oam_provider::store::{
     ApplicationKey, Expect, FORMAT, Held, Measure, Phase, Record, Store, StoreError, TenantKey,
     TenantRecord, Uses, Version,
 };
-use oam_provider::tenants::{Ledger, Overrun, Quota, Quotas, Spaces, Usage};
+use oam_provider::tenants::{Ledger, Limits, Overrun, Quota, Quotas, Spaces, Usage};
 
 use super::consul_at;
 use super::store::record;
@@ -77,6 +77,7 @@ async fn managed(store: &Store, quotas: Quotas) {
         display_name: "ACME".to_owned(),
         domain: None,
         quotas,
+        limits: Limits::default(),
         active: true,
         namespaces: Spaces::default(),
         created_at: "2026-01-01T00:00:00Z".to_owned(),

@@ -6,7 +6,7 @@ use oam_provider::store::{
     ApplicationKey, Expect, FORMAT, Held, Phase, Record, SeenTenant, Store, StoreError, TenantKey,
     TenantRecord, Uses, Version,
 };
-use oam_provider::tenants::{Quotas, Spaces};
+use oam_provider::tenants::{Limits, Quotas, Spaces};
 
 use super::consul_at;
 use super::store::record;
@@ -34,6 +34,7 @@ fn tenant(revision: u64, domain: Option<&str>) -> TenantRecord {
         display_name: "ACME".to_owned(),
         domain: domain.map(str::to_owned),
         quotas: Quotas::default(),
+        limits: Limits::default(),
         active: true,
         namespaces: Spaces::default(),
         created_at: String::new(),

@@ -9,6 +9,9 @@ resource "oam_tenant" "acme" {
   display_name = "ACME Corp"
   domain       = "acme.example.com"
 
+  # Beyond the OAM vocabulary: no raw_exec, whoever registers a job.
+  task_drivers = ["docker", "exec"]
+
   quotas {
     max_jobs        = 50
     max_cpu_mhz     = 8000

@@ -24,6 +24,7 @@ use crate::protocol::diagnostic::{Diagnostic, Diagnostics, has_error};
 use crate::protocol::path::AttributePath;
 use crate::protocol::resource::{ApplyRequest, ApplyResponse, Context};
 use crate::protocol::value::Value;
+use crate::provider::limits;
 use crate::provider::planned::Known;
 use crate::provider::quota::{self, Shares};
 use crate::provider::tenancy::Tenancy;
@@ -82,7 +83,8 @@ pub async fn apply(clients: &Clients, cx: &Context, request: ApplyRequest) -> Ap
     };
     // What was not known at the plan is known now, and tenants may have come or changed since.
     let refused = plan::tenanted(&tenancy, clients, &request.planned, &work.said).await;
-    let refused = refused.unwrap_or_else(|error| vec![failure::store(&error)]);
+    let mut refused = refused.unwrap_or_else(|error| vec![failure::store(&error)]);
+    refused.extend(limits::check(&tenancy, &request.planned, work.written()));
     if has_error(&refused) {
         return request.unchanged(refused);
     }
@@ -275,6 +277,14 @@ impl<'a> Work<'a> {
             purges,
             shares: Shares::default(),
             deadline: Instant::now() + timeout,
+        })
+    }
+
+    /// The jobs to be written, by key.
+    fn written(&self) -> impl Iterator<Item = (&str, &Job)> {
+        self.writes.iter().filter_map(|key| {
+            let translation = self.translations.iter().find(|it| it.key() == *key)?;
+            Some((key.as_str(), &translation.job))
         })
     }
 

@@ -17,9 +17,9 @@ use crate::protocol::path::AttributePath;
 use crate::protocol::resource::{Context, Deferral, PlanRequest, PlanResponse, Unchanged};
 use crate::protocol::value::Value;
 use crate::provider::planned::Planned;
-use crate::provider::quota;
 use crate::provider::tenancy::Tenancy;
 use crate::provider::{Clients, Servers};
+use crate::provider::{limits, quota};
 use crate::scopes;
 use crate::store::{ApplicationKey, DEFAULT_TENANT, Phase, ScopeKey, StoreError};
 use crate::tenants::Spaces;
@@ -130,6 +130,9 @@ pub async fn plan(servers: &Servers, cx: &Context, request: PlanRequest) -> Plan
             {
                 servers.replaced().set(&key.to_string(), key.clone());
             }
+            let written = changed.iter().map(|(key, job)| (key.as_str(), job));
+            let said = limits::check(tenancy, &response.state, written);
+            response.diagnostics.extend(said);
             let said = quota::check(servers, clients, tenancy, &response.state, &after);
             response.diagnostics.extend(said.await);
             if has_error(&response.diagnostics) {

@@ -13,11 +13,11 @@ use crate::protocol::schema::{Attribute, AttributeNesting, Mode, Schema};
 use crate::protocol::value::{Type, Value};
 use crate::provider::Servers;
 use crate::provider::application::failure;
-use crate::provider::tenant::config::quotas_value;
+use crate::provider::tenant::config::{limit_value, quotas_value};
 use crate::provider::tenant::read::set;
-use crate::provider::tenant::schema::quotas;
+use crate::provider::tenant::schema::{limits, quotas};
 use crate::store::{Phase, TenantKey, TenantRecord};
-use crate::tenants::Names;
+use crate::tenants::{Limit, Names};
 
 /// The data source.
 pub struct Tenant {
@@ -78,6 +78,7 @@ impl DataSource for Tenant {
             ),
             text("key_prefix", "Its folder in Consul's key-value store."),
         ];
+        attributes.extend(limits(Mode::Computed));
         attributes.extend(MADE.map(|(name, doc)| text(name, doc)));
         schema(
             "What there is of a tenant: its namespace in Nomad, its applications, and what was made for it.",
@@ -170,6 +171,10 @@ fn recorded(record: Option<&TenantRecord>) -> Vec<(&'static str, Value)> {
             record.map_or(Value::Null, |record| quotas_value(&record.quotas)),
         ),
     ];
+    all.extend(Limit::ALL.map(|limit| {
+        let value = record.map(|record| limit_value(&record.limits, limit));
+        (limit.attribute(), value.unwrap_or(Value::Null))
+    }));
     all.extend(MADE.map(|(field, _)| {
         let place = record.and_then(|record| record.made.get(field));
         // Of a Vault role the login stands before its name.

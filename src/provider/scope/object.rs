@@ -11,6 +11,7 @@ use crate::http;
 use crate::nomad::{self, Deleted, META_PREFIX, META_SCOPE, Namespace, NodePool, Owner, owner};
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
 use crate::provider::Clients;
+use crate::provider::tenant::limits;
 use crate::store::{Phase, ScopeKey, ScopeRecord};
 
 /// A namespace or a node pool.
@@ -276,16 +277,42 @@ impl<'a> Objects<'a> {
             .clone()
             .unwrap_or_else(base)
             .shaped(wanted, &self.owner);
-        if found.as_ref() != Some(&object) {
-            tracing::info!(name = wanted.name, "writing the {}", self.kind.noun());
-            self.write(&object).await.map_err(|error| Refused {
-                diagnostic: refused(&error),
-                touched: is_uncertain(&error),
-            })?;
-        }
+        self.write_limited(object, found).await?;
         self.delete_others(Some(&wanted.name), leaving, is_lost)
             .await
             .map_err(Refused::late)
+    }
+
+    /// Writes an object where it is not so already. A namespace of a tenant's is limited as the tenant's own is,
+    /// which is read again when it is written: see [`limits`].
+    async fn write_limited(
+        &self,
+        mut object: Object,
+        mut found: Option<Object>,
+    ) -> Result<(), Refused> {
+        const TRIES: usize = 5;
+        let mut touched = false;
+        for _ in 0..TRIES {
+            let refused = |error: &http::Error, touched| Refused {
+                diagnostic: failure::refused(self.kind, error),
+                touched,
+            };
+            if let Object::Namespace(namespace) = &mut object {
+                let limits = limits::inherited(self.nomad, &namespace.name).await;
+                if let Some(limits) = limits.map_err(|error| refused(&error, touched))? {
+                    limits::limit(namespace, &limits);
+                }
+            }
+            if found.as_ref() == Some(&object) {
+                break;
+            }
+            tracing::info!(name = object.name(), "writing the {}", self.kind.noun());
+            let written = self.write(&object).await;
+            written.map_err(|error| refused(&error, touched || is_uncertain(&error)))?;
+            touched = true;
+            found = Some(object.clone());
+        }
+        Ok(())
     }
 
     /// Takes the marks off everything that this scope has made.

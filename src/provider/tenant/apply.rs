@@ -151,6 +151,7 @@ impl<'a> Work<'a> {
             display_name: config::display_name(self.planned),
             domain: config::domain(self.planned),
             quotas: config::quotas(self.planned),
+            limits: config::limits(self.planned),
             active: config::is_active(self.planned),
             namespaces: self.objects.aim.spaces.clone(),
             created_at,
@@ -175,7 +176,9 @@ impl<'a> Work<'a> {
                 false => Ok(()),
             }
         };
-        let made = match self.objects.reach(self.before.as_ref(), goes_on).await {
+        let limits = config::limits(self.planned);
+        let made = self.objects.reach(self.before.as_ref(), &limits, goes_on);
+        let made = match made.await {
             Ok(made) => made,
             Err(refused) => return self.fail(clients, held, refused).await,
         };
@@ -373,6 +376,7 @@ fn says(record: &TenantRecord, planned: &Value) -> bool {
         display_name: config::display_name(planned),
         domain: config::domain(planned),
         quotas: config::quotas(planned),
+        limits: config::limits(planned),
         active: config::is_active(planned),
         ..record.clone()
     };

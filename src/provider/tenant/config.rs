@@ -8,10 +8,13 @@ use crate::protocol::path::AttributePath;
 use crate::protocol::value::Value;
 use crate::provider::planned::{Known, Rules};
 use crate::store::TenantKey;
-use crate::tenants::{Quotas, Spaces, is_space};
+use crate::tenants::{Limit, Limits, Quotas, Spaces, is_space};
 
 /// Longest name that people call a tenant by, in characters.
 const LONGEST_DISPLAY_NAME: usize = 64;
+
+/// Longest name of a driver or a network.
+const LONGEST_DRIVER: usize = 128;
 
 /// The key of a tenant whose name is known.
 pub fn key(value: &Value) -> Option<TenantKey> {
@@ -47,6 +50,25 @@ pub fn quotas(value: &Value) -> Quotas {
         max_memory_mb: number("max_memory_mb"),
         max_deployments: number("max_deployments"),
     }
+}
+
+/// What the tenant's jobs may be run with, as far as it is known.
+pub fn limits(value: &Value) -> Limits {
+    let mut limits = Limits::default();
+    for limit in Limit::ALL {
+        let names = value.get(limit.attribute()).as_list();
+        let names = names.map(|names| names.iter().filter_map(Value::as_str));
+        limits.set(limit, names.map(|names| names.map(str::to_owned).collect()));
+    }
+    limits
+}
+
+/// The attribute of a limit; null where nothing is limited.
+pub fn limit_value(limits: &Limits, limit: Limit) -> Value {
+    let names = limits.of(limit).map(|names| names.iter().cloned());
+    names.map_or(Value::Null, |names| {
+        Value::List(names.map(Value::from).collect())
+    })
 }
 
 /// The attributes with the namespaces of Consul and Vault that are the tenant's own.
@@ -95,6 +117,10 @@ pub fn rules(value: &Value) -> Rules {
             true => Known::Is(quotas(value)),
             false => Known::No,
         },
+        limits: match Limit::ALL.iter().all(|limit| known(limit.attribute())) {
+            true => Known::Is(limits(value)),
+            false => Known::No,
+        },
         active: match known("active") {
             true => Known::Is(is_active(value)),
             false => Known::No,
@@ -111,6 +137,9 @@ pub fn same(one: &Value, other: &Value) -> bool {
     let fields = ["name", "display_name", "domain", "active"];
     let known = |value: &Value| {
         value.get("quotas").is_wholly_known()
+            && Limit::ALL
+                .iter()
+                .all(|limit| value.get(limit.attribute()).is_wholly_known())
             && fields.iter().all(|name| !value.get(name).is_unknown())
             && SPACES
                 .iter()
@@ -120,6 +149,7 @@ pub fn same(one: &Value, other: &Value) -> bool {
         && known(other)
         && fields.iter().all(|name| one.get(name) == other.get(name))
         && quotas(one) == quotas(other)
+        && limits(one) == limits(other)
         && spaces(one) == spaces(other)
 }
 
@@ -176,6 +206,36 @@ pub fn validate(config: &Value) -> Diagnostics {
             );
         }
     }
+    for limit in Limit::ALL {
+        let (attribute, noun) = (limit.attribute(), limit.noun());
+        let Some(names) = config.get(attribute).as_list() else {
+            continue;
+        };
+        let at = || AttributePath::new(attribute);
+        if names.is_empty() {
+            error(
+                at(),
+                format!("No {noun} is allowed"),
+                format!("Name at least one {noun}, or leave {attribute} out to limit nothing."),
+            );
+        }
+        let (is_name, how) = match limit {
+            Limit::TaskDrivers => (is_driver as fn(&str) -> bool, DRIVERS),
+            Limit::NetworkModes => (is_mode as fn(&str) -> bool, MODES),
+        };
+        let known = names.iter().filter(|name| !name.is_unknown());
+        for name in known {
+            match name.as_str() {
+                Some(name) if is_name(name) => {}
+                Some(name) => error(at(), format!("{name:?} is no {noun}"), how.to_owned()),
+                None => error(
+                    at(),
+                    format!("{attribute} has a null in it"),
+                    how.to_owned(),
+                ),
+            }
+        }
+    }
     for (name, _) in QUOTAS {
         let value = config.get("quotas").get(name);
         let is_known = !value.is_null() && !value.is_unknown();
@@ -190,12 +250,32 @@ pub fn validate(config: &Value) -> Diagnostics {
     found
 }
 
+const DRIVERS: &str = "Write the name of a task driver of Nomad's, such as `docker` or `exec`: letters, digits, \
+                       hyphens, underscores and dots.";
+
+const MODES: &str =
+    "Write `bridge`, `host`, `none`, or the name of a CNI network with `cni/` before it.";
+
+/// Drivers are plugins, and called as they like.
+fn is_driver(name: &str) -> bool {
+    let inside = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    !name.is_empty() && name.len() <= LONGEST_DRIVER && name.bytes().all(inside)
+}
+
+/// As of `NetworkResource.Validate` in Nomad's `nomad/structs/structs.go`.
+fn is_mode(name: &str) -> bool {
+    let cni = name.strip_prefix("cni/");
+    matches!(name, "bridge" | "host" | "none") || cni.is_some_and(is_driver)
+}
+
 fn is_number(part: &str) -> bool {
     part.bytes().all(|b| b.is_ascii_digit())
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::panic)]
+
     use super::*;
 
     fn with(name: &str, value: impl Into<Value>) -> Value {
@@ -238,6 +318,21 @@ mod tests {
             ("consul_namespace", "a-1".into(), true),
             ("consul_namespace", "".into(), true),
             ("vault_namespace", "a/b".into(), false),
+            ("task_drivers", set(&["docker", "raw_exec", "a-1.b"]), true),
+            ("task_drivers", Value::List(vec![Value::UNKNOWN]), true),
+            ("task_drivers", Value::UNKNOWN, true),
+            ("task_drivers", set(&[]), false),
+            ("task_drivers", set(&["docker", ""]), false),
+            ("task_drivers", set(&["a b"]), false),
+            ("task_drivers", Value::List(vec![Value::Null]), false),
+            (
+                "network_modes",
+                set(&["bridge", "host", "none", "cni/blue"]),
+                true,
+            ),
+            ("network_modes", set(&[]), false),
+            ("network_modes", set(&["overlay"]), false),
+            ("network_modes", set(&["cni/"]), false),
             ("quotas", jobs(Value::from(0)), true),
             ("quotas", jobs(Value::UNKNOWN), true),
             ("quotas", jobs(Value::from(-1)), false),
@@ -249,6 +344,30 @@ mod tests {
                 assert!(path.contains(name), "{path}");
             }
         }
+    }
+
+    fn set(names: &[&str]) -> Value {
+        Value::List(names.iter().map(|name| Value::from(*name)).collect())
+    }
+
+    #[test]
+    fn a_plan_knows_limits_when_both_are_known() {
+        let docker = with("task_drivers", set(&["docker"]));
+        let Known::Is(known) = rules(&docker).limits else {
+            panic!("not known");
+        };
+        assert!(known.allow(Limit::TaskDrivers, "docker"));
+        assert!(!known.allow(Limit::TaskDrivers, "exec"));
+        for unknown in [Value::UNKNOWN, Value::List(vec![Value::UNKNOWN])] {
+            let open = with("network_modes", unknown);
+            assert_eq!(rules(&open).limits, Known::No);
+            assert!(!same(&open, &open));
+        }
+        assert!(same(&docker, &docker));
+        let both = with("task_drivers", set(&["exec", "docker"]));
+        assert!(same(&both, &with("task_drivers", set(&["docker", "exec"]))));
+        assert!(!same(&docker, &both));
+        assert!(!same(&docker, &with("task_drivers", Value::Null)));
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! Deleting a tenant: first what was made for it on the servers, then its record.
 
+use super::kind::Kind;
 use super::objects::Objects;
-use super::{config, enterprise, failure};
+use super::{config, enterprise, failure, limits};
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
 use crate::protocol::resource::{ApplyRequest, ApplyResponse, Context};
 use crate::protocol::value::Value;
 use crate::provider::Clients;
 use crate::provider::scope::private::Private;
 use crate::store::TenantRecord;
+use crate::tenants::Names;
 
 /// Deletes what was made for a tenant and removes its record, where it has no applications.
 pub async fn destroy(clients: &Clients, cx: &Context, request: ApplyRequest) -> ApplyResponse {
@@ -68,7 +70,7 @@ async fn destroyed(
     };
     let objects = Objects::to_delete(clients, removal.record(), key.name());
     let deleted = match objects.delete_all(removal.record(), goes_on).await {
-        Ok(diagnostics) => enterprise::lift(&clients.nomad, &objects.aim.names)
+        Ok(diagnostics) => lift(clients, &objects.aim.names)
             .await
             .map(|()| diagnostics),
         Err(diagnostic) => Err(diagnostic),
@@ -90,4 +92,11 @@ async fn destroyed(
             Err((Some(private), diagnostics))
         }
     }
+}
+
+/// Takes away what limits a tenant that is no more: Nomad's quota, and what its further namespaces have of it.
+async fn lift(clients: &Clients, names: &Names) -> Result<(), Diagnostic> {
+    enterprise::lift(&clients.nomad, names).await?;
+    let lifted = limits::lift(&clients.nomad, names).await;
+    lifted.map_err(|error| failure::refused(Kind::Namespace, &error))
 }

@@ -7,6 +7,7 @@
 //! | [`objects`] | all of them on the servers |
 //! | [`schema`](mod@schema) | the attributes and blocks |
 //! | [`config`] | from a configuration or plan to the tenant, and the checks on the way |
+//! | [`limits`] | what its jobs may be run with, on its namespaces |
 //! | [`read`] | a refresh and an import |
 //! | [`plan`] | what an apply would do, also to the applications of the tenant |
 //! | [`apply`], [`destroy`] | doing it |
@@ -25,6 +26,7 @@ mod destroy;
 pub mod enterprise;
 mod failure;
 mod kind;
+pub mod limits;
 mod object;
 mod objects;
 mod plan;

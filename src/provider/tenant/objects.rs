@@ -5,14 +5,14 @@ use futures_util::future::try_join_all;
 
 use super::kind::Kind;
 use super::object::{Aim, AimVault, Object, Whose};
-use super::{enterprise, failure};
+use super::{enterprise, failure, limits};
 use crate::consul::{self, AclPolicy, AclRole, BindingRule};
 use crate::http::{self, Acl};
 use crate::nomad::Deleted;
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
 use crate::provider::{Clients, Vault};
 use crate::store::TenantRecord;
-use crate::tenants::{Mark, Names, Spaces};
+use crate::tenants::{Limits, Mark, Names, Spaces};
 use crate::vault::{self, KvVersion};
 
 /// What there is of one kind.
@@ -275,6 +275,7 @@ impl<'a> Objects<'a> {
     pub async fn reach(
         &self,
         before: Option<&TenantRecord>,
+        wanted_limits: &Limits,
         goes_on: impl Fn() -> Result<(), Diagnostic>,
     ) -> Result<Vec<(Kind, String)>, Refused> {
         let mut touched = false;
@@ -340,6 +341,11 @@ impl<'a> Objects<'a> {
                     }
                 }
             }
+            // Before anybody has a policy for it, and after it is known to be the tenant's.
+            if kind == Kind::Namespace {
+                let limited = self.limit(wanted_limits).await;
+                touched |= limited.map_err(|diagnostic| refused(true, diagnostic))?;
+            }
             if kind == Kind::VaultNamespace {
                 let furnished = self.furnish().await;
                 furnished.map_err(|diagnostic| refused(touched, diagnostic))?;
@@ -348,6 +354,12 @@ impl<'a> Objects<'a> {
         }
         self.leave(before, &made).await;
         Ok(made)
+    }
+
+    /// Gives the tenant's namespaces its limits; whether anything was written.
+    async fn limit(&self, limits: &Limits) -> Result<bool, Diagnostic> {
+        let written = limits::write(&self.clients.nomad, &self.aim.names, limits).await;
+        written.map_err(|error| failure::refused(Kind::Namespace, &error))
     }
 
     /// Deletes the Vault role of a login that the provider no longer uses. What fails here is left: the

@@ -1,6 +1,6 @@
 //! What an apply would do, from the state that the refresh has brought up to date. Consul is asked for
 //! the domains of all tenants where the domain changes, for their names where the tenant is new, and for
-//! what its applications have where the quotas change.
+//! what its applications have where the quotas or the limits change.
 //!
 //! Every plan of a tenant, an empty one too, is noted for the applications that are planned after it
 //! ([`crate::provider::planned`]).
@@ -12,6 +12,7 @@ use crate::protocol::diagnostic::{Diagnostic, Diagnostics, has_error};
 use crate::protocol::path::AttributePath;
 use crate::protocol::resource::{PlanRequest, PlanResponse};
 use crate::protocol::value::Value;
+use crate::provider::limits;
 use crate::provider::planned::PlannedTenant;
 use crate::provider::quota;
 use crate::provider::tenancy;
@@ -83,7 +84,7 @@ pub async fn plan(servers: &Servers, request: PlanRequest) -> PlanResponse {
         gone(servers);
     }
     if let Some(key) = &after {
-        let planned = PlannedTenant::Tenant(config::rules(state));
+        let planned = PlannedTenant::Tenant(Box::new(config::rules(state)));
         servers.plan_tenant(key.name(), planned);
     }
     if !prior.is_null() && !changes(&prior, state) {
@@ -183,6 +184,13 @@ async fn problems(
     if !quotas.is_unlimited() && (is_new || quotas != config::quotas(prior)) {
         match clients.store.ledger(&key).await {
             Ok(ledger) => found.extend(quota::below(key.name(), &ledger, &quotas)),
+            Err(error) => found.push(failure::store(&error)),
+        }
+    }
+    let limits = config::limits(state);
+    if !limits.is_none() && (is_new || limits != config::limits(prior)) {
+        match limits::beyond(clients, &key, &limits).await {
+            Ok(warnings) => found.extend(warnings),
             Err(error) => found.push(failure::store(&error)),
         }
     }

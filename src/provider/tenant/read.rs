@@ -7,14 +7,14 @@ use serde_json::Value as Json;
 use super::kind::Kind;
 use super::object::{Object, Whose};
 use super::objects::{Found, Objects};
-use super::{config, enterprise, failure};
+use super::{config, enterprise, failure, limits};
 use crate::protocol::diagnostic::{Diagnostic, Diagnostics};
 use crate::protocol::resource::{ReadRequest, ReadResponse};
 use crate::protocol::value::Value;
 use crate::provider::Clients;
 use crate::provider::scope::private::Private;
 use crate::store::{Phase, StoreError, Stored, TenantKey, TenantRecord};
-use crate::tenants::Spaces;
+use crate::tenants::{Limit, Spaces};
 
 /// Compares a state with the world.
 pub async fn read(clients: &Clients, request: ReadRequest) -> ReadResponse {
@@ -91,6 +91,10 @@ async fn observe(
         }
         drift.extend(differences);
     }
+    let limited = limits::drift(&clients.nomad, &objects.aim.names, &record.limits).await;
+    let limited = limited.map_err(|error| failure::refused(Kind::Namespace, &error))?;
+    let limited = limited.into_iter();
+    drift.extend(limited.map(|(path, recorded, live)| difference(&path, &recorded, &live)));
     let has_quotas = clients.nomad.is_enterprise().await;
     if has_quotas.map_err(|error| failure::refused(Kind::Namespace, &error))? {
         let names = &objects.aim.names;
@@ -136,7 +140,7 @@ pub fn recorded(
         None => Value::Null,
     };
     let Spaces { consul, vault } = &record.namespaces;
-    vec![
+    let mut all = vec![
         ("name", key.name().into()),
         ("display_name", record.display_name.as_str().into()),
         ("domain", domain.map_or(Value::Null, Value::from)),
@@ -152,7 +156,10 @@ pub fn recorded(
             i64::try_from(record.revision).unwrap_or(i64::MAX).into(),
         ),
         ("status", status.into()),
-    ]
+    ];
+    let limits = Limit::ALL.map(|it| (it.attribute(), config::limit_value(&record.limits, it)));
+    all.extend(limits);
+    all
 }
 
 /// The attribute of one kind of thing, and its differences from what it should be.

@@ -5,6 +5,7 @@ use crate::protocol::schema::{
     Attribute, AttributeNesting, Block, BlockNesting, Mode, NestedBlock, Schema,
 };
 use crate::protocol::value::Type;
+use crate::tenants::Limit;
 
 /// The quotas, each with what it limits.
 pub const QUOTAS: [(&str, &str); 4] = [
@@ -73,6 +74,7 @@ pub fn resource() -> Schema {
              builds of Nomad and Vault.",
         ),
     ]);
+    attributes.extend(limits(Mode::Optional));
     attributes.extend(computed());
     Schema {
         version: 0,
@@ -110,6 +112,30 @@ pub fn resource() -> Schema {
 pub fn quotas(mode: Mode) -> Vec<Attribute> {
     let quota = |(name, doc): (&str, &str)| Attribute::new(name, Type::Number, mode, doc);
     QUOTAS.map(quota).into()
+}
+
+/// The limits as attributes.
+pub fn limits(mode: Mode) -> Vec<Attribute> {
+    let limit = |limit: Limit, doc| {
+        let names = Type::Set(Box::new(Type::String));
+        Attribute::new(limit.attribute(), names, mode, doc)
+    };
+    vec![
+        limit(
+            Limit::TaskDrivers,
+            "The only task drivers that the tenant's jobs may use, such as `[\"docker\"]`; the proxies of the \
+             mesh are run with `docker`. Nomad refuses every other job in the tenant's namespaces, also one \
+             that is written by hand. Without it, what others have allowed there is left as it is. Beyond \
+             the OAM vocabulary.",
+        ),
+        limit(
+            Limit::NetworkModes,
+            "The only network modes that the tenant's task groups may have: `bridge`, `host`, `none` or \
+             `cni/<name>`. A component that no network scope puts elsewhere is in `host`. Nomad, from 1.9 on, \
+             refuses every other `network` block in the tenant's namespaces; a group without one it does not \
+             look at. Without it, what others have allowed there is left as it is. Beyond the OAM vocabulary.",
+        ),
+    ]
 }
 
 /// What is found out of a tenant.
