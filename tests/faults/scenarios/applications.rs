@@ -152,80 +152,26 @@ resource "oam_application" "it" {
 }
 "#;
 
-pub const CREATE: Scenario = Scenario {
-    name: "cx-create",
-    guarded: false,
-    shared: SHARED,
-    before: None,
-    run: Step::Apply(FIRST),
-    then: Step::Apply(FIRST),
-    same_versions: true,
-};
+pub const CREATE: Scenario = Scenario::creates("cx-create", FIRST).sharing(SHARED);
 
-pub const UPDATE: Scenario = Scenario {
-    name: "cx-update",
-    before: Some(FIRST),
-    run: Step::Apply(SECOND),
-    then: Step::Apply(SECOND),
-    ..CREATE
-};
-
-/// A creation that is asked for again as something else, with components of other types.
-pub const OTHER: Scenario = Scenario {
-    name: "cx-other",
-    then: Step::Apply(SECOND),
-    same_versions: false,
-    ..CREATE
-};
+pub const UPDATE: Scenario = Scenario::updates("cx-update", FIRST, SECOND).sharing(SHARED);
 
 /// The jobs go to another namespace.
-pub const MOVE: Scenario = Scenario {
-    name: "cx-move",
-    before: Some(LEFT),
-    run: Step::Apply(RIGHT),
-    then: Step::Apply(RIGHT),
-    ..CREATE
-};
+pub const MOVE: Scenario = Scenario::updates("cx-move", LEFT, RIGHT).sharing(SHARED);
 
-pub const DESTROY: Scenario = Scenario {
-    name: "cx-destroy",
-    before: Some(FIRST),
-    run: Step::Destroy,
-    then: Step::Destroy,
-    ..CREATE
-};
+pub const DESTROY: Scenario = Scenario::destroys("cx-destroy", FIRST).sharing(SHARED);
 
-/// The user thinks better of it.
-pub const KEEP: Scenario = Scenario {
-    name: "cx-keep",
-    before: Some(FIRST),
-    run: Step::Destroy,
-    then: Step::Apply(FIRST),
-    same_versions: false,
-    ..CREATE
-};
+/// A creation that is asked for again as something else, with components of other types.
+pub const OTHER: Scenario = CREATE.then("cx-other", Step::Apply(SECOND));
 
 /// An update that is given up half way for what was there before.
-pub const BACK: Scenario = Scenario {
-    name: "cx-back",
-    before: Some(FIRST),
-    run: Step::Apply(SECOND),
-    then: Step::Apply(FIRST),
-    same_versions: false,
-    ..CREATE
-};
+pub const BACK: Scenario = UPDATE.then("cx-back", Step::Apply(FIRST));
 
-pub const CREATE_ODDLY: Scenario = Scenario {
-    name: "mx-create",
-    ..CREATE
-};
+/// The user thinks better of it.
+pub const KEEP: Scenario = DESTROY.then("cx-keep", Step::Apply(FIRST));
 
-pub const UPDATE_ODDLY: Scenario = Scenario {
-    name: "mx-update",
-    ..UPDATE
-};
+pub const CREATE_ODDLY: Scenario = CREATE.named("mx-create");
 
-pub const DESTROY_ODDLY: Scenario = Scenario {
-    name: "mx-destroy",
-    ..DESTROY
-};
+pub const UPDATE_ODDLY: Scenario = UPDATE.named("mx-update");
+
+pub const DESTROY_ODDLY: Scenario = DESTROY.named("mx-destroy");
