@@ -25,132 +25,94 @@ resource "oam_namespace_scope" "right" {
 }
 "#;
 
-/// Four jobs: one that is deployed, and three that are only registered.
-const FIRST: &str = r#"
-resource "oam_application" "it" {
-  EACH
-  name   = "NAME"
-  scopes = ["network/one"]
-
+/// A job that is deployed, and says in its environment in which form it is.
+macro_rules! deployed {
+    ($form:literal) => {
+        concat!(
+            r#"
   component "web" {
     type    = "worker"
     driver  = "raw_exec"
     command = ["/bin/sleep", "100000"]
-    env     = { A = "one" }
+    env     = { A = ""#,
+            $form,
+            r#"" }
     update_strategy {
       min_healthy_time  = "0s"
       progress_deadline = "0s"
     }
   }
-  component "same" {
-    type     = "cron-task"
-    schedule = "0 0 1 1 *"
-    driver   = "raw_exec"
-    command  = ["/bin/true"]
-  }
-  component "kind" {
-    type     = "cron-task"
-    schedule = "0 0 1 1 *"
-    driver   = "raw_exec"
-    command  = ["/bin/true"]
-  }
-  component "old" {
-    type     = "cron-task"
-    schedule = "0 0 1 1 *"
-    driver   = "raw_exec"
-    command  = ["/bin/true"]
-  }
+"#
+        )
+    };
 }
-"#;
+
+/// A job that is only registered: its time comes once a year.
+macro_rules! registered {
+    ($name:literal) => {
+        concat!(
+            r#"
+  component ""#,
+            $name,
+            r#"" {
+    type     = "cron-task"
+    schedule = "0 0 1 1 *"
+    driver   = "raw_exec"
+    command  = ["/bin/true"]
+  }
+"#
+        )
+    };
+}
+
+/// An application in a scope, with these components.
+macro_rules! application {
+    ($scope:literal, $($component:expr),+) => {
+        concat!(
+            r#"
+resource "oam_application" "it" {
+  EACH
+  name   = "NAME"
+  scopes = [""#,
+            $scope,
+            r#""]
+"#,
+            $($component),+,
+            "}\n"
+        )
+    };
+}
+
+/// Four jobs: one that is deployed, and three that are only registered.
+const FIRST: &str = application!(
+    "network/one",
+    deployed!("one"),
+    registered!("same"),
+    registered!("kind"),
+    registered!("old")
+);
 
 /// One changed as it is, one the same but for its scope, one of another type, one gone, one new; all in
 /// another network scope.
-const SECOND: &str = r#"
-resource "oam_application" "it" {
-  EACH
-  name   = "NAME"
-  scopes = ["network/two"]
-
-  component "web" {
-    type    = "worker"
-    driver  = "raw_exec"
-    command = ["/bin/sleep", "100000"]
-    env     = { A = "two" }
-    update_strategy {
-      min_healthy_time  = "0s"
-      progress_deadline = "0s"
-    }
-  }
-  component "same" {
-    type     = "cron-task"
-    schedule = "0 0 1 1 *"
-    driver   = "raw_exec"
-    command  = ["/bin/true"]
-  }
+const SECOND: &str = application!(
+    "network/two",
+    deployed!("two"),
+    registered!("same"),
+    r#"
   component "kind" {
     type    = "task"
     driver  = "raw_exec"
     command = ["/bin/true"]
   }
-  component "new" {
-    type     = "cron-task"
-    schedule = "0 0 1 1 *"
-    driver   = "raw_exec"
-    command  = ["/bin/true"]
-  }
-}
-"#;
+"#,
+    registered!("new")
+);
 
 /// Two jobs in one namespace.
-const LEFT: &str = r#"
-resource "oam_application" "it" {
-  EACH
-  name   = "NAME"
-  scopes = ["namespace/left"]
-
-  component "web" {
-    type    = "worker"
-    driver  = "raw_exec"
-    command = ["/bin/sleep", "100000"]
-    update_strategy {
-      min_healthy_time  = "0s"
-      progress_deadline = "0s"
-    }
-  }
-  component "cron" {
-    type     = "cron-task"
-    schedule = "0 0 1 1 *"
-    driver   = "raw_exec"
-    command  = ["/bin/true"]
-  }
-}
-"#;
+const LEFT: &str = application!("namespace/left", deployed!("one"), registered!("cron"));
 
 /// The same in another, and one changed.
-const RIGHT: &str = r#"
-resource "oam_application" "it" {
-  EACH
-  name   = "NAME"
-  scopes = ["namespace/right"]
-
-  component "web" {
-    type    = "worker"
-    driver  = "raw_exec"
-    command = ["/bin/sleep", "100000"]
-    env     = { A = "two" }
-    update_strategy {
-      min_healthy_time  = "0s"
-      progress_deadline = "0s"
-    }
-  }
-  component "cron" {
-    type     = "cron-task"
-    schedule = "0 0 1 1 *"
-    driver   = "raw_exec"
-    command  = ["/bin/true"]
-  }
-}
-"#;
+const RIGHT: &str = application!("namespace/right", deployed!("two"), registered!("cron"));
 
 pub const CREATE: Scenario = Scenario::creates("cx-create", FIRST).sharing(SHARED);
 
