@@ -679,7 +679,7 @@ async fn a_request_that_did_not_arrive_changes_nothing() {
 #[tokio::test]
 async fn an_outcome_of_which_nothing_was_heard_is_tried_again() {
     let proxy = Proxy::start(&servers().consul.address);
-    let (store, key) = (store_at(&proxy.address), key("unheard"));
+    let (store, key) = (store_at(&proxy.address), key("outcome-unheard"));
     // The first transaction after this does not arrive, or Consul fails at it.
     let fails = |action: Action| {
         let mut failed = false;
