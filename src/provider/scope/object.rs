@@ -280,7 +280,7 @@ impl<'a> Objects<'a> {
             tracing::info!(name = wanted.name, "writing the {}", self.kind.noun());
             self.write(&object).await.map_err(|error| Refused {
                 diagnostic: refused(&error),
-                touched: is_uncertain(&error),
+                touched: error.is_uncertain(),
             })?;
         }
         self.delete_others(Some(&wanted.name), leaving, is_lost)
@@ -369,11 +369,6 @@ impl<'a> Objects<'a> {
         let warning = left.then(|| failure::left_alone(self.kind, name, self.key));
         Ok(warning.into_iter().collect())
     }
-}
-
-/// Whether a write may have been done although no answer says so.
-fn is_uncertain(error: &http::Error) -> bool {
-    error.may_have_been_done() && !matches!(error.kind, http::Kind::Server { .. })
 }
 
 /// Deletes what a scope has left behind when its applications have left it, too: `before` and `after`
