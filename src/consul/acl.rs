@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
 use super::Client;
-use crate::http::{Acl, Error, Kind, Repeat, Request, Secret};
+use crate::http::{Acl, Error, Kind, Repeat, Request, Secret, found_out};
 
 /// A policy.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -82,6 +82,20 @@ pub struct BindingRule {
     /// The name of what they get, which may refer to claims.
     #[serde(default)]
     pub bind_name: String,
+}
+
+impl BindingRule {
+    /// Whether what is there is this rule, or what making it comes to.
+    fn is_met_by(&self, now: &Self) -> bool {
+        let id = match self.id.is_empty() {
+            true => &now.id,
+            false => &self.id,
+        };
+        *now == Self {
+            id: id.clone(),
+            ..self.clone()
+        }
+    }
 }
 
 /// A reference to a policy.
@@ -294,10 +308,13 @@ impl Client {
         // Sent again after a lost answer, it would make another one.
         let request = Request::put(&path, Repeat::Unsent);
         let body = serde_json::to_vec(rule).unwrap_or_default();
-        match Acl::told(self.http.send(self.at(request).body(body)).await)? {
-            Acl::Off => Ok(Acl::Off),
-            Acl::On(_) => Ok(Acl::On(())),
-        }
+        let sent = self.http.send(self.at(request).body(body)).await;
+        let look = async {
+            let rules = self.binding_rules().await.ok()?.on()?;
+            let mut rules = rules.iter();
+            rules.any(|now| rule.is_met_by(now)).then_some(Acl::On(()))
+        };
+        found_out(Acl::told(sent.map(|_| ())), look).await
     }
 
     /// Deletes the rule with this ID. `false` where there is none any more. Tokens keep what they have.
@@ -356,18 +373,16 @@ impl Client {
         // Sent again after a lost answer, it would overwrite what somebody has written in between.
         let request = Request::put(&path, Repeat::Unsent);
         let body = serde_json::to_vec(object).unwrap_or_default();
-        let error = match Acl::told(self.http.send(self.at(request).body(body)).await) {
-            Ok(Acl::Off) => return Ok(Acl::Off),
-            Ok(Acl::On(answer)) => return answer.json().map(Acl::On),
-            Err(error) => taken(error),
+        let written = match Acl::told(self.http.send(self.at(request).body(body)).await) {
+            Ok(Acl::Off) => Ok(Acl::Off),
+            Ok(Acl::On(answer)) => answer.json().map(Acl::On),
+            Err(error) => Err(taken(error)),
         };
-        if error.may_have_been_done()
-            && let Ok(Acl::On(Some(now))) = self.acl_object::<T>(object.name()).await
-            && now.same(object)
-        {
-            return Ok(Acl::On(now));
-        }
-        Err(error)
+        let look = async {
+            let now = self.acl_object::<T>(object.name()).await.ok()?.on()??;
+            now.same(object).then_some(Acl::On(now))
+        };
+        found_out(written, look).await
     }
 
     async fn delete_acl(&self, kind: &str, id: &str) -> Result<Acl<bool>, Error> {

@@ -136,6 +136,12 @@ impl Error {
         }
     }
 
+    /// Whether a write may have been done, or may still be: there is no answer, or none that can be read. One
+    /// with an error is a refusal.
+    pub fn is_uncertain(&self) -> bool {
+        self.may_have_been_done() && !matches!(self.kind, Kind::Server { .. })
+    }
+
     /// What went wrong, in one line.
     pub fn summary(&self) -> String {
         let server = self.server;

@@ -16,6 +16,7 @@ mod endpoint;
 mod error;
 #[cfg(test)]
 mod faults;
+mod lost;
 mod secret;
 mod tls;
 
@@ -23,5 +24,6 @@ pub use acl::Acl;
 pub use client::{Answer, Client, Repeat, Request};
 pub use endpoint::{Endpoint, Server, Settings, SettingsError, Token};
 pub use error::{Error, Kind};
+pub use lost::found_out;
 pub use secret::Secret;
 pub use tls::{Pem, Tls};

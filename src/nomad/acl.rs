@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::Client;
 use super::client::{found, or_empty};
-use crate::http::{Acl, Error, Kind, Repeat, Request, Secret};
+use crate::http::{Acl, Error, Kind, Repeat, Request, Secret, found_out};
 
 /// A policy.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -149,18 +149,12 @@ impl Client {
         let request = Request::put(&["acl", "policy", &policy.name], Repeat::Unsent);
         let body = serde_json::to_vec(policy).unwrap_or_default();
         let request = self.in_region(request).body(body);
-        let error = match Acl::told(self.send(request).await) {
-            Ok(Acl::On(_)) => return Ok(Acl::On(())),
-            Ok(Acl::Off) => return Ok(Acl::Off),
-            Err(error) => error,
+        let written = Acl::told(self.send(request).await.map(|_| ()));
+        let look = async {
+            let now = self.acl_policy(&policy.name).await.ok()?.on()??;
+            (now == *policy).then_some(Acl::On(()))
         };
-        if error.may_have_been_done()
-            && let Ok(Acl::On(Some(now))) = self.acl_policy(&policy.name).await
-            && now == *policy
-        {
-            return Ok(Acl::On(()));
-        }
-        Err(error)
+        found_out(written, look).await
     }
 
     /// Deletes the policy, whoever made it; one that is not there is deleted, too. Tokens keep its
@@ -171,15 +165,12 @@ impl Client {
     pub async fn delete_acl_policy(&self, name: &str) -> Result<Acl<()>, Error> {
         // Sent again after a lost answer, it would delete what somebody has made in between.
         let request = Request::delete(&["acl", "policy", name], Repeat::Unsent);
-        let error = match Acl::told(self.send(self.in_region(request)).await) {
-            Ok(Acl::On(_)) => return Ok(Acl::On(())),
-            Ok(Acl::Off) => return Ok(Acl::Off),
-            Err(error) => error,
+        let deleted = Acl::told(self.send(self.in_region(request)).await.map(|_| ()));
+        let look = async {
+            let now = self.acl_policy(name).await.ok()?.on()?;
+            now.is_none().then_some(Acl::On(()))
         };
-        if error.may_have_been_done() && matches!(self.acl_policy(name).await, Ok(Acl::On(None))) {
-            return Ok(Acl::On(()));
-        }
-        Err(error)
+        found_out(deleted, look).await
     }
 
     /// Makes a token. One whose answer is lost stays until it ends by itself: nobody knows its secret.

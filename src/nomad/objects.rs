@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 
 use super::client::{found, or_empty};
 use super::{Capability, Client};
-use crate::http::{Error, Kind, Repeat, Request};
+use crate::http::{Error, Kind, Repeat, Request, found_out};
 
 /// The meta key of the scope that made an object: its ID, such as `namespace/team`.
 pub const META_SCOPE: &str = "oam.scope";
@@ -278,25 +278,21 @@ impl Client {
         // Sent again after a lost answer, it would overwrite what somebody has written in between.
         let request = Request::put(&path::<T>(object.name()), Repeat::Unsent);
         let body = serde_json::to_vec(object).unwrap_or_default();
-        let Err(error) = self.send(self.in_region(request).body(body)).await else {
-            return Ok(());
+        let written = self.send(self.in_region(request).body(body)).await;
+        let look = async {
+            let now = self.object::<T>(object.name()).await.ok()??;
+            now.same(object).then_some(())
         };
-        if error.may_have_been_done()
-            && let Ok(Some(now)) = self.object::<T>(object.name()).await
-            && now.same(object)
-        {
-            return Ok(());
-        }
-        Err(error)
+        found_out(written.map(|_| ()), look).await
     }
 
     async fn delete<T: Object>(&self, name: &str) -> Result<Deleted, Error> {
         // Sent again after a lost answer, it would delete what somebody has made in between.
         let request = Request::delete(&path::<T>(name), Repeat::Unsent);
-        let Err(error) = self.send(self.in_region(request)).await else {
-            return Ok(Deleted::Done);
-        };
-        if let Kind::Server { message, .. } = &error.kind {
+        let deleted = self.send(self.in_region(request)).await;
+        if let Err(error) = &deleted
+            && let Kind::Server { message, .. } = &error.kind
+        {
             if message.contains(&T::not_found(name)) {
                 return Ok(Deleted::Absent);
             }
@@ -304,10 +300,11 @@ impl Client {
                 return Ok(Deleted::NotEmpty(message.clone()));
             }
         }
-        if error.may_have_been_done() && matches!(self.object::<T>(name).await, Ok(None)) {
-            return Ok(Deleted::Done);
-        }
-        Err(error)
+        let look = async {
+            let now = self.object::<T>(name).await.ok()?;
+            now.is_none().then_some(Deleted::Done)
+        };
+        found_out(deleted.map(|_| Deleted::Done), look).await
     }
 }
 

@@ -15,6 +15,7 @@ use super::{
     Expect, Key, LARGEST, LONGEST_QUERY, Operation, Phase, Record, Store, StoreError, Version,
 };
 use crate::consul::{Entry, Op, TxnError, encode_txn};
+use crate::http::Kind;
 use crate::tenants::Usage;
 
 /// A record whose lock is held. Give it back with [`Store::settle`], [`Store::abandon`] or
@@ -471,6 +472,9 @@ impl Store {
     ///
     /// The ledger of the application's tenant goes along, too, unless others are always quicker to
     /// change it: it says too much then, and is made anew when that matters.
+    ///
+    /// Where an answer was lost and the record is still the intent, it is tried again. A try that arrives at
+    /// Consul late does nothing then, since the record has another index.
     async fn conclude<R: Recorded>(
         &self,
         held: &Held<R>,
@@ -484,6 +488,8 @@ impl Store {
         let (mut index, mut locked) = (held.index, true);
         let deadline = Instant::now() + self.lock_wait;
         let (mut rounds, mut refused) = (0, 0);
+        // Of the last try of which nobody knows whether it was done.
+        let mut unheard = None;
         let mut account = R::account(&held.key);
         let mark_key = unseen::mark(key);
         let about = match &outcome {
@@ -569,27 +575,44 @@ impl Store {
                     }
                     None
                 }
-                Err(TxnError::Http(error)) if error.may_have_been_done() => Some(error),
+                Err(TxnError::Http(error)) if error.may_have_been_done() => {
+                    rounds += 1;
+                    Some(error)
+                }
                 Err(TxnError::Http(error)) => return Err(error.into()),
             };
+            // Who has waited for a whole timeout does not wait for another.
+            let is_late = lost_answer
+                .as_ref()
+                .is_some_and(|error| matches!(error.kind, Kind::Timeout { .. }));
             match (consul.get_latest(key).await, &outcome, lost_answer) {
                 (Ok(Some(entry)), Outcome::Write { value, .. }, _)
                     if entry.value == *value && entry.session.is_none() =>
                 {
                     return Ok(entry.modify_index);
                 }
-                (Ok(None), Outcome::Delete, Some(_)) => return Ok(0),
-                (_, _, Some(error)) | (Err(error), _, None) => return Err(error.into()),
-                (Ok(Some(entry)), _, None) if entry.value == held.value => {
+                (Ok(None), Outcome::Delete, lost) if lost.is_some() || unheard.is_some() => {
+                    return Ok(0);
+                }
+                (Ok(Some(entry)), _, lost) if entry.value == held.value && !is_late => {
                     // Still the intent, so nobody else was here; only the lock may have gone.
                     index = entry.modify_index;
                     locked = entry.session.is_some();
+                    if lost.is_some() {
+                        unheard = lost;
+                        pause(refused).await;
+                        refused += 1;
+                    }
                 }
+                (_, _, Some(error)) | (Err(error), _, None) => return Err(error.into()),
                 (Ok(_), _, None) => break,
             }
         }
-        Err(StoreError::Lost {
-            key: held.key.clone().into(),
+        Err(match unheard {
+            Some(error) => error.into(),
+            None => StoreError::Lost {
+                key: held.key.clone().into(),
+            },
         })
     }
 

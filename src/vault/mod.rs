@@ -15,7 +15,7 @@ use tokio::sync::OnceCell;
 
 pub use role::JwtRole;
 
-use crate::http::{self, Answer, Endpoint, Error, Kind, Repeat, Request};
+use crate::http::{self, Answer, Endpoint, Error, Kind, Repeat, Request, found_out};
 
 /// A client of one Vault. Cheap to make and to clone; connects at its first request.
 #[derive(Debug, Clone)]
@@ -114,13 +114,11 @@ impl Client {
                 &json!({ "policy": rules }),
             )
             .await;
-        let Err(error) = written else { return Ok(()) };
-        if error.may_have_been_done()
-            && matches!(self.policy(name).await, Ok(Some(now)) if now == rules)
-        {
-            return Ok(());
-        }
-        Err(error)
+        let look = async {
+            let now = self.policy(name).await.ok()??;
+            (now == rules).then_some(())
+        };
+        found_out(written, look).await
     }
 
     /// Deletes the policy; one that is not there is deleted, too. Tokens keep its name, and have
@@ -154,13 +152,11 @@ impl Client {
     ) -> Result<(), Error> {
         let body = serde_json::to_value(role).unwrap_or_default();
         let written = self.write(&role_path(mount, name), &body).await;
-        let Err(error) = written else { return Ok(()) };
-        if error.may_have_been_done()
-            && matches!(self.jwt_role(mount, name).await, Ok(Some(now)) if now == *role)
-        {
-            return Ok(());
-        }
-        Err(error)
+        let look = async {
+            let now = self.jwt_role(mount, name).await.ok()??;
+            (now == *role).then_some(())
+        };
+        found_out(written, look).await
     }
 
     /// Deletes the role of a JWT login, so that nobody logs in with it any more; one that is not there
@@ -215,15 +211,15 @@ impl Client {
     async fn delete(&self, path: &[&str]) -> Result<(), Error> {
         // Sent again after a lost answer, it would delete what somebody has made in between.
         let request = Request::delete(path, Repeat::Unsent);
-        let Err(error) = self.http.send(self.at(request)).await else {
-            return Ok(());
+        let deleted = match self.http.send(self.at(request)).await {
+            Err(error) if is_nothing(&error) => return Ok(()),
+            deleted => deleted.map(|_| ()),
         };
-        if is_nothing(&error)
-            || error.may_have_been_done() && matches!(self.read(path).await, Ok(None))
-        {
-            return Ok(());
-        }
-        Err(error)
+        let look = async {
+            let now = self.read(path).await.ok()?;
+            now.is_none().then_some(())
+        };
+        found_out(deleted, look).await
     }
 
     fn at(&self, request: Request) -> Request {

@@ -57,6 +57,38 @@ fn a_server_that_is_down_is_named_with_its_address() {
 }
 
 #[test]
+fn a_record_tells_of_a_job_that_is_registered_too_late() {
+    let servers = servers();
+    let (work, nomad, _consul) = proxied(&application("too-late", &yearly("job", PART)));
+    work.write(
+        "provider.tf",
+        "provider \"oam\" {\n  nomad {\n    timeout = \"5s\"\n  }\n}\n",
+    );
+    let gate = Gate::new();
+    let held = gate.clone();
+    nomad.rule(
+        move |seen| match seen.method == "POST" && seen.path.starts_with("/v1/jobs?") {
+            true => Action::Hold(held.clone()),
+            false => Action::Forward,
+        },
+    );
+    let errors = text(&work.try_apply().failed());
+    assert!(errors.contains("Nomad did not answer"), "{errors}");
+    assert_eq!(servers.nomad.job("default", "too-late-job"), None);
+    gate.open();
+    super::support::eventually("the job is registered", || {
+        servers.nomad.job("default", "too-late-job")
+    });
+    let record = servers.consul.key("oam/applications/default/too-late");
+    let (record, _) = record.expect("a record tells of the job");
+    assert!(record.contains("too-late-job"), "{record}");
+    work.apply();
+    work.plan().assert_empty();
+    work.destroy();
+    assert_eq!(servers.nomad.job("default", "too-late-job"), None);
+}
+
+#[test]
 fn a_server_that_wants_less_is_asked_again() {
     for status in [429, 500] {
         let name = format!("slower-{status}");

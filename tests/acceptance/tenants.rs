@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use super::yearly;
 use crate::support::terraform::{Diagnostic, provider_block_with};
-use crate::support::{Role, Servers, Workspace, guarded};
+use crate::support::{Proxy, Role, Servers, Workspace, guarded, servers};
 
 /// A provider block for these servers, with the Vault that they have and with tokens that may do no more
 /// than the guide says of a provider for everything.
@@ -33,6 +33,14 @@ fn workspace(servers: &Servers, prefix: &str, configuration: &str) -> Workspace 
     let work = Workspace::bare(configuration);
     work.write("provider.tf", &provider(servers, prefix));
     work
+}
+
+/// Has a workspace reach the Consul that all tests share through a proxy.
+fn behind(work: &Workspace, prefix: &str) -> Proxy {
+    let consul = Proxy::start(&servers().consul.address);
+    let block = provider(servers(), prefix).replace(&servers().consul.address, &consul.address);
+    work.write("provider.tf", &block);
+    consul
 }
 
 /// The resource `oam_tenant.<name>`.

@@ -58,6 +58,27 @@ fn consul_policy(name: &str, level: &str) -> consul::AclPolicy {
     }
 }
 
+/// A rule of the auth method of Nomad's services, which is there; it gives nobody anything.
+fn binding_rule(name: &str) -> consul::BindingRule {
+    consul::BindingRule {
+        description: name.to_owned(),
+        auth_method: "nomad-workloads".to_owned(),
+        selector: "value.nomad_namespace == \"none\"".to_owned(),
+        bind_type: "role".to_owned(),
+        bind_name: name.to_owned(),
+        ..consul::BindingRule::default()
+    }
+}
+
+/// The one rule with this description.
+async fn the_rule(consul: &consul::Client, description: &str) -> consul::BindingRule {
+    let rules = consul.binding_rules().await.unwrap().on().unwrap();
+    let mut rules = rules.into_iter();
+    let rule = rules.find(|it| it.description == description).unwrap();
+    assert!(rules.all(|it| it.description != description));
+    rule
+}
+
 fn denied(error: &Error) -> bool {
     matches!(error.kind, Kind::Unauthorized { .. })
 }
@@ -435,7 +456,26 @@ async fn a_lost_answer_is_found_out_about_and_nothing_is_sent_twice() {
     };
     let role = consul.write_acl_role(&role).await.unwrap().on().unwrap();
     assert!(!role.id.is_empty());
-    assert_eq!(writes(&proxy), 2);
+    let rule = binding_rule(name);
+    consul.write_binding_rule(&rule).await.unwrap();
+    assert_eq!(writes(&proxy), 3);
+    let made = the_rule(&consul, name).await;
+    let wider = consul::BindingRule {
+        bind_name: "other".to_owned(),
+        ..made.clone()
+    };
+    consul.write_binding_rule(&wider).await.unwrap();
+    assert_eq!(writes(&proxy), 1);
+    assert_eq!(the_rule(&consul, name).await, wider);
+    // What was not done is not taken for done.
+    proxy.rule(|seen| match seen.method.as_str() {
+        "GET" => Action::Forward,
+        _ => Action::Close,
+    });
+    let error = consul.write_binding_rule(&made).await.unwrap_err();
+    assert!(matches!(error.kind, Kind::Interrupted { .. }), "{error:?}");
+    proxy.rule(|_| Action::Forward);
+    consul.delete_binding_rule(&made.id).await.unwrap();
 
     let proxy = Proxy::start(&servers.vault().address);
     let vault = vault_at(&proxy.address, servers.vault().token.as_deref());
@@ -448,6 +488,28 @@ async fn a_lost_answer_is_found_out_about_and_nothing_is_sent_twice() {
     vault.delete_policy(name).await.unwrap();
     assert_eq!(writes(&proxy), 4);
     assert_eq!(vault.policy(name).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_is_found_out_about() {
+    let consul = &guarded().consul;
+    let proxy = Proxy::start(&consul.address);
+    let consul = consul_at(&proxy.address, consul.token.as_deref());
+    let name = "acl-half";
+    proxy.rule(|seen| match seen.method.as_str() {
+        "GET" => Action::Forward,
+        _ => Action::Truncate,
+    });
+    let made = consul.write_acl_policy(&consul_policy(name, "read")).await;
+    let made = made.unwrap().on().unwrap();
+    assert!(consul_policy(name, "read").same(&made), "{made:?}");
+    let role = consul::AclRole {
+        name: name.to_owned(),
+        policies: vec![consul::AclLink::to(name)],
+        ..consul::AclRole::default()
+    };
+    let role = consul.write_acl_role(&role).await.unwrap().on().unwrap();
+    assert_eq!(consul.acl_role(name).await.unwrap().on(), Some(Some(role)));
 }
 
 #[tokio::test]

@@ -677,6 +677,33 @@ async fn a_request_that_did_not_arrive_changes_nothing() {
 }
 
 #[tokio::test]
+async fn an_outcome_of_which_nothing_was_heard_is_tried_again() {
+    let proxy = Proxy::start(&servers().consul.address);
+    let (store, key) = (store_at(&proxy.address), key("outcome-unheard"));
+    // The first transaction after this does not arrive, or Consul fails at it.
+    let fails = |action: Action| {
+        let mut failed = false;
+        proxy.rule(move |seen| {
+            match seen.path.starts_with("/v1/txn") && !std::mem::replace(&mut failed, true) {
+                true => action.clone(),
+                false => Action::Forward,
+            }
+        });
+    };
+    let begun = store.begin(&key, Expect::Absent, intent(1, "one"), &[]);
+    let held = begun.await.unwrap();
+    fails(Action::Close);
+    let version = store.settle(held, intent(1, "one")).await.unwrap();
+    let now = store.read(&key).await.unwrap().unwrap();
+    assert_eq!((now.version, now.record.phase), (version, Phase::Settled));
+    let begun = store.begin(&key, Expect::Version(version), intent(2, "two"), &[]);
+    let held = begun.await.unwrap();
+    fails(Action::Answer(500, vec![], "broken"));
+    store.remove(held).await.unwrap();
+    assert_eq!(store.read(&key).await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn an_apply_costs_few_requests_and_a_refresh_one() {
     let (store, key) = (store(servers()), key("cheap"));
     let version = settled(&store, &key).await;

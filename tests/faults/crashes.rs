@@ -1,49 +1,26 @@
 //! The provider is killed at every call of an operation, in turn: before the server gets it, and after the
 //! server has done it. What is asked for afterwards comes out even, as if nothing had happened.
 
-use crate::cuts::{Call, Cut, Deed, asked_stride, selected};
+use crate::cuts::{Call, Cut, Deed};
 use crate::scenarios::{Scenario, applications, scopes, tenants, together};
-use crate::trial::Trial;
+use crate::survey::survey;
 
-/// Makes one in `otherwise` cuts, or as many as `OAM_TEST_STRIDE` says. Without the two, none: where others are
-/// much the same.
 fn crash_at_every_call(scenario: &Scenario, otherwise: Option<usize>) {
     crash_at(scenario, otherwise, |_| true);
 }
 
 fn crash_at(scenario: &Scenario, otherwise: Option<usize>, which: fn(&Call) -> bool) {
-    let Some(stride) = asked_stride().or(otherwise) else {
-        println!("left out unless OAM_TEST_STRIDE is set");
-        return;
+    let cuts = |call: &Call| {
+        let deeds = [Deed::KillBefore, Deed::KillAfter].into_iter();
+        let deeds = deeds.filter(|_| which(call));
+        deeds
+            .map(|deed| Cut {
+                call: call.clone(),
+                deed,
+            })
+            .collect()
     };
-    let trial = Trial::new(scenario);
-    let calls: Vec<_> = trial.calls().into_iter().filter(which).collect();
-    let each = calls.iter().flat_map(|call| {
-        [Deed::KillBefore, Deed::KillAfter].map(|deed| Cut {
-            call: call.clone(),
-            deed,
-        })
-    });
-    let all: Vec<_> = each.collect();
-    let points = all.len();
-    let cuts = selected(all, scenario.name, stride);
-    let outcome = trial.run(&cuts, |_| "30s", |_, _| Ok(()));
-    println!(
-        "{}: {} calls, {points} cut points, {} tried, {} whose call did not come, {} wrong",
-        scenario.name,
-        calls.len(),
-        outcome.made,
-        outcome.missed.len(),
-        outcome.wrong.len(),
-    );
-    println!("did not come: {:#?}", outcome.missed);
-    assert!(outcome.wrong.is_empty(), "{:#?}", outcome.wrong);
-    // The order of what is done at once is not the same in each run, and neither is what a watch sees.
-    assert!(
-        outcome.missed.len() * 5 <= outcome.made,
-        "most cuts were not made: {:#?}",
-        outcome.missed
-    );
+    survey(scenario, otherwise, cuts, |_| "30s", |_, _| Ok(()));
 }
 
 #[test]

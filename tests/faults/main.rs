@@ -17,4 +17,5 @@ mod misbehaviour;
 mod races;
 mod repeats;
 mod scenarios;
+mod survey;
 mod trial;

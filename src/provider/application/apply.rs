@@ -195,6 +195,8 @@ struct Work<'a> {
 #[derive(Default)]
 struct Done {
     written: BTreeMap<String, Registered>,
+    /// Whether a job may still be registered that is not among them.
+    is_uncertain: bool,
     purged: BTreeSet<String>,
     healthy: BTreeMap<String, Healthy>,
     diagnostics: Diagnostics,
@@ -523,7 +525,9 @@ impl<'a> Work<'a> {
                     }
                     done.written.insert(key, registered);
                 }
-                Err(diagnostic) => {
+                Err(refused) => {
+                    done.is_uncertain = refused.is_uncertain;
+                    let diagnostic = refused.diagnostic;
                     done.diagnostics
                         .push(diagnostic.at(plan::path(self.planned, &key)));
                     return;
@@ -678,7 +682,8 @@ impl<'a> Work<'a> {
     /// Leaves the record as it is, for the next apply to go on from. Where nothing was done at all
     /// for an application that is new, nothing is left.
     async fn fail(self, clients: &Clients, held: Held, mut done: Done) -> ApplyResponse {
-        if self.is_new && done.written.is_empty() && held.adopted().is_none() {
+        let nothing = done.written.is_empty() && !done.is_uncertain;
+        if self.is_new && nothing && held.adopted().is_none() {
             if let Err(error) = clients.store.remove(held).await {
                 done.diagnostics.push(failure::store(&error));
             }

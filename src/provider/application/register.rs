@@ -2,11 +2,38 @@
 //! was lost.
 
 use super::{failure, purge};
+use crate::http;
 use crate::nomad::{self, Enforce, LiveJob, Registered};
 use crate::protocol::diagnostic::Diagnostic;
 use crate::provider::Clients;
 use crate::store::ApplicationKey;
 use crate::translate::{self, Translation};
+
+/// A job that was not registered, as far as is known.
+pub struct Refused {
+    /// Why.
+    pub diagnostic: Diagnostic,
+    /// Whether Nomad may still register it.
+    pub is_uncertain: bool,
+}
+
+impl Refused {
+    fn by(error: &http::Error) -> Self {
+        Self {
+            diagnostic: failure::nomad(error),
+            is_uncertain: error.is_uncertain(),
+        }
+    }
+}
+
+impl From<Diagnostic> for Refused {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self {
+            diagnostic,
+            is_uncertain: false,
+        }
+    }
+}
 
 /// What a registration needs to know of the apply that it is a part of.
 #[derive(Clone, Copy)]
@@ -29,7 +56,7 @@ impl Registration<'_> {
         self,
         translation: &Translation,
         enforce: Enforce,
-    ) -> Result<Registered, Diagnostic> {
+    ) -> Result<Registered, Refused> {
         let job = &translation.job;
         let nomad = self.clients.nomad_of(translation.cluster.as_deref())?;
         let error = match self.once(nomad, translation, enforce).await {
@@ -37,19 +64,19 @@ impl Registration<'_> {
             Err(error) => error,
         };
         if !error.is_conflict() {
-            return Err(failure::nomad(&error));
+            return Err(Refused::by(&error));
         }
         let found = nomad.job(&job.namespace, &job.id).await;
         let Some(live) = found.map_err(|error| failure::nomad(&error))? else {
-            return Err(failure::job_changed(&job.id));
+            return Err(failure::job_changed(&job.id).into());
         };
         if enforce != Enforce::New {
-            return Err(failure::job_changed(&job.id));
+            return Err(failure::job_changed(&job.id).into());
         }
         if !purge::is_ours(&live, self.key) {
             let owner = live.meta.get(translate::META_APPLICATION);
             let owner = owner.map(String::as_str);
-            return Err(failure::job_of_another(job, owner, self.is_new));
+            return Err(failure::job_of_another(job, owner, self.is_new).into());
         }
         tracing::info!(
             job = job.id,
@@ -59,8 +86,8 @@ impl Registration<'_> {
             .once(nomad, translation, Enforce::Index(live.job_modify_index))
             .await;
         registered.map_err(|error| match error.is_conflict() {
-            true => failure::job_changed(&job.id),
-            false => failure::nomad(&error),
+            true => failure::job_changed(&job.id).into(),
+            false => Refused::by(&error),
         })
     }
 
@@ -71,7 +98,7 @@ impl Registration<'_> {
         nomad: &nomad::Client,
         translation: &Translation,
         enforce: Enforce,
-    ) -> Result<Registered, crate::http::Error> {
+    ) -> Result<Registered, http::Error> {
         let job = &translation.job;
         let error = match nomad.register(&job.namespace, job, enforce).await {
             Ok(registered) => return Ok(registered),

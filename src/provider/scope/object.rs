@@ -308,7 +308,7 @@ impl<'a> Objects<'a> {
             }
             tracing::info!(name = object.name(), "writing the {}", self.kind.noun());
             let written = self.write(&object).await;
-            written.map_err(|error| refused(&error, touched || is_uncertain(&error)))?;
+            written.map_err(|error| refused(&error, touched || error.is_uncertain()))?;
             touched = true;
             found = Some(object.clone());
         }
@@ -396,11 +396,6 @@ impl<'a> Objects<'a> {
         let warning = left.then(|| failure::left_alone(self.kind, name, self.key));
         Ok(warning.into_iter().collect())
     }
-}
-
-/// Whether a write may have been done although no answer says so.
-fn is_uncertain(error: &http::Error) -> bool {
-    error.may_have_been_done() && !matches!(error.kind, http::Kind::Server { .. })
 }
 
 /// Deletes what a scope has left behind when its applications have left it, too: `before` and `after`

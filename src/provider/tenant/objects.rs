@@ -307,7 +307,7 @@ impl<'a> Objects<'a> {
                         let deleted = self.delete(kind, &live).await;
                         deleted.map_err(|error| {
                             refused(
-                                touched || is_uncertain(&error),
+                                touched || error.is_uncertain(),
                                 failure::refused(kind, &error),
                             )
                         })?;
@@ -331,7 +331,7 @@ impl<'a> Objects<'a> {
                     let written = self.write(kind, object, is_new).await;
                     let there = written.map_err(|error| {
                         refused(
-                            touched || is_uncertain(&error),
+                            touched || error.is_uncertain(),
                             failure::refused(kind, &error),
                         )
                     })?;
@@ -704,9 +704,4 @@ fn from<T>(found: Acl<Option<T>>, object: fn(T) -> Object) -> Found {
 
 fn there(object: Object) -> Found {
     Found::There(Box::new(object))
-}
-
-/// Whether a write may have been done although no answer says so.
-fn is_uncertain(error: &http::Error) -> bool {
-    error.may_have_been_done() && !matches!(error.kind, http::Kind::Server { .. })
 }

@@ -60,9 +60,12 @@ pub async fn plan(servers: &Servers, request: PlanRequest) -> PlanResponse {
         if config.get(kind.field()).is_null() {
             let value = match is_new {
                 true => usual(clients, kind, state).await,
-                false => prior.get(kind.field()).clone(),
+                false => Ok(prior.get(kind.field()).clone()),
             };
-            set(state, kind.field(), value);
+            match value {
+                Ok(value) => set(state, kind.field(), value),
+                Err(diagnostic) => response.diagnostics.push(diagnostic),
+            }
         } else if let Some(clients) = clients {
             let is_other = is_new || config::space(&prior, kind) != config::space(state, kind);
             if is_other && let Some(diagnostic) = refused(clients, kind, state).await {
@@ -100,18 +103,18 @@ pub async fn plan(servers: &Servers, request: PlanRequest) -> PlanResponse {
     response
 }
 
-/// The namespace that a tenant that is new has without being told; unknown where nobody can tell yet.
-async fn usual(clients: Option<&Clients>, kind: Kind, state: &Value) -> Value {
+/// The namespace that a tenant that is new has without being told; unknown as long as nobody can be asked.
+///
+/// # Errors
+/// Where a server does not tell. It is not left unknown: Terraform plans once more in the apply, and what was
+/// known before has to stay so.
+async fn usual(clients: Option<&Clients>, kind: Kind, state: &Value) -> Result<Value, Diagnostic> {
     let (Some(clients), Some(key)) = (clients, config::key(state)) else {
-        return Value::UNKNOWN;
+        return Ok(Value::UNKNOWN);
     };
     match enterprise::usual(clients, kind, key.name()).await {
-        Ok(name) => name.map_or(Value::Null, Value::from),
-        // The apply asks again.
-        Err(error) => {
-            tracing::info!(%error, "whether there are {}s is not known yet", kind.noun());
-            Value::UNKNOWN
-        }
+        Ok(name) => Ok(name.map_or(Value::Null, Value::from)),
+        Err(error) => Err(failure::refused(kind, &error)),
     }
 }
 

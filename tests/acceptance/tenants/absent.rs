@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::super::ADDRESS as IT;
-use super::{domains, provider, record, tenant, text, workspace};
+use super::{behind, domains, provider, record, tenant, text, workspace};
 use crate::support::proxy::{Action, Gate, Proxy};
 use crate::support::terraform::Running;
 use crate::support::{Workspace, servers};
@@ -38,14 +38,6 @@ fn asking(name: &str, host: Option<&str>) -> String {
 fn owner(prefix: &str, name: &str, domain: &str) -> Workspace {
     let fields = format!("domain = \"{domain}\"");
     workspace(servers(), prefix, &tenant(name, &fields))
-}
-
-/// Has a workspace reach Consul through a proxy.
-fn behind(work: &Workspace, prefix: &str) -> Proxy {
-    let consul = Proxy::start(&servers().consul.address);
-    let block = provider(servers(), prefix).replace(&servers().consul.address, &consul.address);
-    work.write("provider.tf", &block);
-    consul
 }
 
 /// Holds the first transaction at a gate, and every read after it of what begins so at another.

@@ -3,9 +3,10 @@
 use serde_json::json;
 
 use super::{
-    domains, everything, find, guarded, made, namespace, record, tenant, text, there, workspace,
+    behind, domains, everything, find, guarded, made, namespace, record, tenant, text, there,
+    workspace,
 };
-use crate::support::servers;
+use crate::support::{Action, servers};
 
 #[test]
 fn a_tenant_lives_on_servers_with_access_control() {
@@ -297,4 +298,30 @@ fn what_a_tenant_cannot_be_is_told_at_its_attribute() {
     let told = text(&work.try_plan().failed());
     assert!(told.contains("No tenant can be called"), "{told}");
     assert!(told.contains("name = \"teacme\""), "{told}");
+}
+
+#[test]
+fn a_plan_that_does_not_get_to_know_the_servers_says_so() {
+    let work = workspace(servers(), "tt-untold", &tenant("untold", ""));
+    let consul = behind(&work, "tt-untold");
+    let mut asked = 0;
+    consul.rule(move |seen| {
+        asked += usize::from(seen.path.starts_with("/v1/agent/version"));
+        // The second plan is the one that Terraform makes in the apply.
+        match asked == 2 && seen.path.starts_with("/v1/agent/version") {
+            true => Action::Truncate,
+            false => Action::Forward,
+        }
+    });
+    let errors = work.try_apply().failed();
+    let [error] = &errors[..] else {
+        panic!("not one error: {errors:#?}")
+    };
+    assert_eq!(
+        error.summary,
+        "The tenant's Consul namespace: The answer of Consul cannot be understood"
+    );
+    work.apply();
+    work.plan().assert_empty();
+    work.destroy();
 }

@@ -25,207 +25,115 @@ resource "oam_namespace_scope" "right" {
 }
 "#;
 
-/// Four jobs: one that is deployed, and three that are only registered.
-const FIRST: &str = r#"
-resource "oam_application" "it" {
-  EACH
-  name   = "NAME"
-  scopes = ["network/one"]
-
+/// A job that is deployed, and says in its environment in which form it is.
+macro_rules! deployed {
+    ($form:literal) => {
+        concat!(
+            r#"
   component "web" {
     type    = "worker"
     driver  = "raw_exec"
     command = ["/bin/sleep", "100000"]
-    env     = { A = "one" }
+    env     = { A = ""#,
+            $form,
+            r#"" }
     update_strategy {
       min_healthy_time  = "0s"
       progress_deadline = "0s"
     }
   }
-  component "same" {
-    type     = "cron-task"
-    schedule = "0 0 1 1 *"
-    driver   = "raw_exec"
-    command  = ["/bin/true"]
-  }
-  component "kind" {
-    type     = "cron-task"
-    schedule = "0 0 1 1 *"
-    driver   = "raw_exec"
-    command  = ["/bin/true"]
-  }
-  component "old" {
-    type     = "cron-task"
-    schedule = "0 0 1 1 *"
-    driver   = "raw_exec"
-    command  = ["/bin/true"]
-  }
+"#
+        )
+    };
 }
-"#;
+
+/// A job that is only registered: its time comes once a year.
+macro_rules! registered {
+    ($name:literal) => {
+        concat!(
+            r#"
+  component ""#,
+            $name,
+            r#"" {
+    type     = "cron-task"
+    schedule = "0 0 1 1 *"
+    driver   = "raw_exec"
+    command  = ["/bin/true"]
+  }
+"#
+        )
+    };
+}
+
+/// An application in a scope, with these components.
+macro_rules! application {
+    ($scope:literal, $($component:expr),+) => {
+        concat!(
+            r#"
+resource "oam_application" "it" {
+  EACH
+  name   = "NAME"
+  scopes = [""#,
+            $scope,
+            r#""]
+"#,
+            $($component),+,
+            "}\n"
+        )
+    };
+}
+
+/// Four jobs: one that is deployed, and three that are only registered.
+const FIRST: &str = application!(
+    "network/one",
+    deployed!("one"),
+    registered!("same"),
+    registered!("kind"),
+    registered!("old")
+);
 
 /// One changed as it is, one the same but for its scope, one of another type, one gone, one new; all in
 /// another network scope.
-const SECOND: &str = r#"
-resource "oam_application" "it" {
-  EACH
-  name   = "NAME"
-  scopes = ["network/two"]
-
-  component "web" {
-    type    = "worker"
-    driver  = "raw_exec"
-    command = ["/bin/sleep", "100000"]
-    env     = { A = "two" }
-    update_strategy {
-      min_healthy_time  = "0s"
-      progress_deadline = "0s"
-    }
-  }
-  component "same" {
-    type     = "cron-task"
-    schedule = "0 0 1 1 *"
-    driver   = "raw_exec"
-    command  = ["/bin/true"]
-  }
+const SECOND: &str = application!(
+    "network/two",
+    deployed!("two"),
+    registered!("same"),
+    r#"
   component "kind" {
     type    = "task"
     driver  = "raw_exec"
     command = ["/bin/true"]
   }
-  component "new" {
-    type     = "cron-task"
-    schedule = "0 0 1 1 *"
-    driver   = "raw_exec"
-    command  = ["/bin/true"]
-  }
-}
-"#;
+"#,
+    registered!("new")
+);
 
 /// Two jobs in one namespace.
-const LEFT: &str = r#"
-resource "oam_application" "it" {
-  EACH
-  name   = "NAME"
-  scopes = ["namespace/left"]
-
-  component "web" {
-    type    = "worker"
-    driver  = "raw_exec"
-    command = ["/bin/sleep", "100000"]
-    update_strategy {
-      min_healthy_time  = "0s"
-      progress_deadline = "0s"
-    }
-  }
-  component "cron" {
-    type     = "cron-task"
-    schedule = "0 0 1 1 *"
-    driver   = "raw_exec"
-    command  = ["/bin/true"]
-  }
-}
-"#;
+const LEFT: &str = application!("namespace/left", deployed!("one"), registered!("cron"));
 
 /// The same in another, and one changed.
-const RIGHT: &str = r#"
-resource "oam_application" "it" {
-  EACH
-  name   = "NAME"
-  scopes = ["namespace/right"]
+const RIGHT: &str = application!("namespace/right", deployed!("two"), registered!("cron"));
 
-  component "web" {
-    type    = "worker"
-    driver  = "raw_exec"
-    command = ["/bin/sleep", "100000"]
-    env     = { A = "two" }
-    update_strategy {
-      min_healthy_time  = "0s"
-      progress_deadline = "0s"
-    }
-  }
-  component "cron" {
-    type     = "cron-task"
-    schedule = "0 0 1 1 *"
-    driver   = "raw_exec"
-    command  = ["/bin/true"]
-  }
-}
-"#;
+pub const CREATE: Scenario = Scenario::creates("cx-create", FIRST).sharing(SHARED);
 
-pub const CREATE: Scenario = Scenario {
-    name: "cx-create",
-    guarded: false,
-    shared: SHARED,
-    before: None,
-    run: Step::Apply(FIRST),
-    then: Step::Apply(FIRST),
-    same_versions: true,
-};
-
-pub const UPDATE: Scenario = Scenario {
-    name: "cx-update",
-    before: Some(FIRST),
-    run: Step::Apply(SECOND),
-    then: Step::Apply(SECOND),
-    ..CREATE
-};
-
-/// A creation that is asked for again as something else, with components of other types.
-pub const OTHER: Scenario = Scenario {
-    name: "cx-other",
-    then: Step::Apply(SECOND),
-    same_versions: false,
-    ..CREATE
-};
+pub const UPDATE: Scenario = Scenario::updates("cx-update", FIRST, SECOND).sharing(SHARED);
 
 /// The jobs go to another namespace.
-pub const MOVE: Scenario = Scenario {
-    name: "cx-move",
-    before: Some(LEFT),
-    run: Step::Apply(RIGHT),
-    then: Step::Apply(RIGHT),
-    ..CREATE
-};
+pub const MOVE: Scenario = Scenario::updates("cx-move", LEFT, RIGHT).sharing(SHARED);
 
-pub const DESTROY: Scenario = Scenario {
-    name: "cx-destroy",
-    before: Some(FIRST),
-    run: Step::Destroy,
-    then: Step::Destroy,
-    ..CREATE
-};
+pub const DESTROY: Scenario = Scenario::destroys("cx-destroy", FIRST).sharing(SHARED);
 
-/// The user thinks better of it.
-pub const KEEP: Scenario = Scenario {
-    name: "cx-keep",
-    before: Some(FIRST),
-    run: Step::Destroy,
-    then: Step::Apply(FIRST),
-    same_versions: false,
-    ..CREATE
-};
+/// A creation that is asked for again as something else, with components of other types.
+pub const OTHER: Scenario = CREATE.then("cx-other", Step::Apply(SECOND));
 
 /// An update that is given up half way for what was there before.
-pub const BACK: Scenario = Scenario {
-    name: "cx-back",
-    before: Some(FIRST),
-    run: Step::Apply(SECOND),
-    then: Step::Apply(FIRST),
-    same_versions: false,
-    ..CREATE
-};
+pub const BACK: Scenario = UPDATE.then("cx-back", Step::Apply(FIRST));
 
-pub const CREATE_ODDLY: Scenario = Scenario {
-    name: "mx-create",
-    ..CREATE
-};
+/// The user thinks better of it.
+pub const KEEP: Scenario = DESTROY.then("cx-keep", Step::Apply(FIRST));
 
-pub const UPDATE_ODDLY: Scenario = Scenario {
-    name: "mx-update",
-    ..UPDATE
-};
+pub const CREATE_ODDLY: Scenario = CREATE.named("mx-create");
 
-pub const DESTROY_ODDLY: Scenario = Scenario {
-    name: "mx-destroy",
-    ..DESTROY
-};
+pub const UPDATE_ODDLY: Scenario = UPDATE.named("mx-update");
+
+pub const DESTROY_ODDLY: Scenario = DESTROY.named("mx-destroy");

@@ -27,6 +27,67 @@ pub struct Scenario {
     pub same_versions: bool,
 }
 
+impl Scenario {
+    /// What the text says is made.
+    pub const fn creates(name: &'static str, text: &'static str) -> Self {
+        Self {
+            name,
+            guarded: false,
+            shared: "",
+            before: None,
+            run: Step::Apply(text),
+            then: Step::Apply(text),
+            same_versions: true,
+        }
+    }
+
+    /// What is there becomes what the text says.
+    pub const fn updates(name: &'static str, before: &'static str, text: &'static str) -> Self {
+        Self {
+            before: Some(before),
+            ..Self::creates(name, text)
+        }
+    }
+
+    /// What is there goes.
+    pub const fn destroys(name: &'static str, before: &'static str) -> Self {
+        Self {
+            before: Some(before),
+            run: Step::Destroy,
+            then: Step::Destroy,
+            ..Self::creates(name, "")
+        }
+    }
+
+    /// On the servers with access control and a Vault.
+    pub const fn guarded(self) -> Self {
+        Self {
+            guarded: true,
+            ..self
+        }
+    }
+
+    /// With what all its runs share.
+    pub const fn sharing(self, shared: &'static str) -> Self {
+        Self { shared, ..self }
+    }
+
+    /// The same under a name of its own.
+    pub const fn named(self, name: &'static str) -> Self {
+        Self { name, ..self }
+    }
+
+    /// Another thing is asked for afterwards than the run was to come to. Jobs may be registered once more for it.
+    pub const fn then(self, name: &'static str, then: Step) -> Self {
+        Self {
+            name,
+            then,
+            same_versions: false,
+            ..self
+        }
+    }
+}
+
 /// What Terraform is asked to do.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Step {

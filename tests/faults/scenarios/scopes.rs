@@ -48,49 +48,23 @@ resource "oam_network_scope" "it" {
 }
 "#;
 
-pub const CREATE: Scenario = Scenario {
-    name: "cs-create",
-    guarded: false,
-    shared: "",
-    before: None,
-    run: Step::Apply(FIRST),
-    then: Step::Apply(FIRST),
-    same_versions: true,
-};
+pub const CREATE: Scenario = Scenario::creates("cs-create", FIRST);
+
+pub const UPDATE: Scenario = Scenario::updates("cs-update", FIRST, SECOND);
+
+pub const DESTROY: Scenario = Scenario::destroys("cs-destroy", FIRST);
 
 /// A creation that is asked for again as something else.
-pub const OTHER: Scenario = Scenario {
-    name: "cs-other",
-    then: Step::Apply(SECOND),
-    ..CREATE
-};
-
-pub const UPDATE: Scenario = Scenario {
-    name: "cs-update",
-    before: Some(FIRST),
-    run: Step::Apply(SECOND),
-    then: Step::Apply(SECOND),
-    ..CREATE
-};
+pub const OTHER: Scenario = CREATE.then("cs-other", Step::Apply(SECOND));
 
 /// An update that is given up half way for what was there before.
-pub const BACK: Scenario = Scenario {
-    name: "cs-back",
-    then: Step::Apply(FIRST),
-    ..UPDATE
-};
-
-pub const DESTROY: Scenario = Scenario {
-    name: "cs-destroy",
-    before: Some(FIRST),
-    run: Step::Destroy,
-    then: Step::Destroy,
-    ..CREATE
-};
+pub const BACK: Scenario = UPDATE.then("cs-back", Step::Apply(FIRST));
 
 /// The user thinks better of it.
-pub const KEEP: Scenario = Scenario {
-    name: "cs-keep",
-    then: Step::Apply(SECOND),
-    ..DESTROY
-};
+pub const KEEP: Scenario = DESTROY.then("cs-keep", Step::Apply(SECOND));
+
+pub const CREATE_ODDLY: Scenario = CREATE.named("ms-create");
+
+pub const UPDATE_ODDLY: Scenario = UPDATE.named("ms-update");
+
+pub const DESTROY_ODDLY: Scenario = DESTROY.named("ms-destroy");

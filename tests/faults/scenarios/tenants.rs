@@ -28,56 +28,26 @@ resource "oam_tenant" "it" {
 }
 "#;
 
-pub const CREATE: Scenario = Scenario {
-    name: "ctcreate",
-    guarded: true,
-    shared: "",
-    before: None,
-    run: Step::Apply(FIRST),
-    then: Step::Apply(FIRST),
-    same_versions: true,
-};
+pub const CREATE: Scenario = Scenario::creates("ctcreate", FIRST).guarded();
+
+pub const UPDATE: Scenario = Scenario::updates("ctupdate", FIRST, SECOND).guarded();
+
+pub const DESTROY: Scenario = Scenario::destroys("ctdestroy", FIRST).guarded();
 
 /// A creation that is asked for again as something else.
-pub const OTHER: Scenario = Scenario {
-    name: "ctother",
-    then: Step::Apply(SECOND),
-    ..CREATE
-};
-
-pub const UPDATE: Scenario = Scenario {
-    name: "ctupdate",
-    before: Some(FIRST),
-    run: Step::Apply(SECOND),
-    then: Step::Apply(SECOND),
-    ..CREATE
-};
+pub const OTHER: Scenario = CREATE.then("ctother", Step::Apply(SECOND));
 
 /// An update that is given up half way for what was there before.
-pub const BACK: Scenario = Scenario {
-    name: "ctback",
-    then: Step::Apply(FIRST),
-    ..UPDATE
-};
+pub const BACK: Scenario = UPDATE.then("ctback", Step::Apply(FIRST));
 
 /// An update that is given up half way, and the tenant with it.
-pub const END: Scenario = Scenario {
-    name: "ctend",
-    then: Step::Destroy,
-    ..UPDATE
-};
-
-pub const DESTROY: Scenario = Scenario {
-    name: "ctdestroy",
-    before: Some(FIRST),
-    run: Step::Destroy,
-    then: Step::Destroy,
-    ..CREATE
-};
+pub const END: Scenario = UPDATE.then("ctend", Step::Destroy);
 
 /// The user thinks better of it.
-pub const KEEP: Scenario = Scenario {
-    name: "ctkeep",
-    then: Step::Apply(SECOND),
-    ..DESTROY
-};
+pub const KEEP: Scenario = DESTROY.then("ctkeep", Step::Apply(SECOND));
+
+pub const CREATE_ODDLY: Scenario = CREATE.named("mtcreate");
+
+pub const UPDATE_ODDLY: Scenario = UPDATE.named("mtupdate");
+
+pub const DESTROY_ODDLY: Scenario = DESTROY.named("mtdestroy");

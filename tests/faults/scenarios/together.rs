@@ -1,6 +1,6 @@
 //! A tenant, scopes of its own and an application in them, in one configuration.
 
-use super::{Scenario, Step};
+use super::Scenario;
 
 const ONE: &str = r#"
 resource "oam_tenant" "one" {
@@ -67,29 +67,9 @@ resource "oam_application" "two" {
 }
 "#;
 
-pub const CREATE: Scenario = Scenario {
-    name: "cacreate",
-    guarded: true,
-    shared: "",
-    before: None,
-    run: Step::Apply(ONE),
-    then: Step::Apply(ONE),
-    same_versions: true,
-};
+pub const CREATE: Scenario = Scenario::creates("cacreate", ONE).guarded();
 
 /// All of it is removed, and all of it is made under other names, in one apply.
-pub const SWAP: Scenario = Scenario {
-    name: "caswap",
-    before: Some(ONE),
-    run: Step::Apply(TWO),
-    then: Step::Apply(TWO),
-    ..CREATE
-};
+pub const SWAP: Scenario = Scenario::updates("caswap", ONE, TWO).guarded();
 
-pub const DESTROY: Scenario = Scenario {
-    name: "cadestroy",
-    before: Some(ONE),
-    run: Step::Destroy,
-    then: Step::Destroy,
-    ..CREATE
-};
+pub const DESTROY: Scenario = Scenario::destroys("cadestroy", ONE).guarded();
