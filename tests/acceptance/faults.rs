@@ -1,5 +1,7 @@
 //! What goes wrong outside the provider, and what the user is told.
 
+use std::time::Duration;
+
 use super::support::{Action, Gate, Proxy, Workspace, servers, terraform::Diagnostic};
 use super::{ADDRESS, application, at, worker, yearly};
 
@@ -62,26 +64,24 @@ fn a_record_tells_of_a_job_that_is_registered_too_late() {
     let (work, nomad, _consul) = proxied(&application("too-late", &yearly("job", PART)));
     work.write(
         "provider.tf",
-        "provider \"oam\" {\n  nomad {\n    timeout = \"5s\"\n  }\n}\n",
+        "provider \"oam\" {\n  nomad {\n    timeout = \"4s\"\n  }\n}\n",
     );
-    let gate = Gate::new();
-    let held = gate.clone();
+    // It arrives when the provider no longer waits for it.
     nomad.rule(
         move |seen| match seen.method == "POST" && seen.path.starts_with("/v1/jobs?") {
-            true => Action::Hold(held.clone()),
+            true => Action::Delay(Duration::from_secs(6)),
             false => Action::Forward,
         },
     );
     let errors = text(&work.try_apply().failed());
     assert!(errors.contains("Nomad did not answer"), "{errors}");
-    assert_eq!(servers.nomad.job("default", "too-late-job"), None);
-    gate.open();
     super::support::eventually("the job is registered", || {
         servers.nomad.job("default", "too-late-job")
     });
     let record = servers.consul.key("oam/applications/default/too-late");
     let (record, _) = record.expect("a record tells of the job");
     assert!(record.contains("too-late-job"), "{record}");
+    nomad.rule(|_| Action::Forward);
     work.apply();
     work.plan().assert_empty();
     work.destroy();
