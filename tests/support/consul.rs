@@ -55,6 +55,8 @@ impl Consul {
             "node_name": format!("consul-{port}"),
             "log_level": "info",
             "disable_update_check": true,
+            // Many processes of one address speak to it at once.
+            "limits": { "http_max_conns_per_client": 0 },
             "connect": { "enabled": false },
             "ports": {
                 "http": port, "https": -1, "grpc": -1, "grpc_tls": -1, "dns": -1, "serf_wan": -1,
