@@ -14,6 +14,7 @@ use tracing::debug;
 use url::{Host, Url};
 
 use super::error::kind_of;
+use super::turns::Turns;
 use super::{Endpoint, Error, Kind, Secret, Server, SettingsError, Token};
 
 /// How often a request is sent at most.
@@ -51,6 +52,7 @@ struct Inner {
     built: OnceLock<Result<Built, SettingsError>>,
     requests: AtomicU64,
     changes: Arc<AtomicU64>,
+    turns: Turns,
 }
 
 #[derive(Debug)]
@@ -161,13 +163,11 @@ impl Request {
     }
 
     /// Makes a blocking query of it: the server answers when its index is past `index`, or after
-    /// about `wait` (both servers add up to a sixteenth).
+    /// about `wait` (both servers add up to a sixteenth); sooner where many wait at once.
     pub fn blocking(mut self, index: u64, wait: Duration) -> Self {
         // Zero would mean the server's own default, five minutes.
-        let wait = wait.max(Duration::from_millis(1));
-        self.wait = wait + wait / 16;
+        self.wait = wait.max(Duration::from_millis(1));
         self.query("index", index.to_string())
-            .query("wait", format!("{}ms", wait.as_millis()))
     }
 
     /// `GET`, `PUT`, … for messages.
@@ -253,6 +253,7 @@ impl Client {
                 built: OnceLock::new(),
                 requests: AtomicU64::new(0),
                 changes,
+                turns: Turns::default(),
             }),
         }
     }
@@ -335,10 +336,16 @@ impl Client {
         url: &Url,
         request: &Request,
     ) -> Result<(u16, Answer), Failure> {
-        let timeout = self.inner.endpoint.timeout + request.wait;
+        let turn = self.inner.turns.take(request.wait).await;
+        let mut url = url.clone();
+        if !turn.wait.is_zero() {
+            let wait = format!("{}ms", turn.wait.as_millis());
+            url.query_pairs_mut().append_pair("wait", &wait);
+        }
+        let timeout = self.inner.endpoint.timeout + turn.wait + turn.wait / 16;
         let mut builder = built
             .http
-            .request(request.method.clone(), url.clone())
+            .request(request.method.clone(), url)
             .timeout(timeout);
         for (name, value) in &request.headers {
             builder = builder.header(*name, value);

@@ -19,6 +19,7 @@ mod faults;
 mod lost;
 mod secret;
 mod tls;
+mod turns;
 
 pub use acl::Acl;
 pub use client::{Answer, Client, Repeat, Request};
