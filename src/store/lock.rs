@@ -15,7 +15,7 @@ use super::{
     Expect, Key, LARGEST, LONGEST_QUERY, Operation, Phase, Record, Store, StoreError, Version,
 };
 use crate::consul::{Entry, Op, TxnError, encode_txn};
-use crate::http::Kind;
+use crate::http::{Kind, found_out};
 use crate::tenants::Usage;
 
 /// A record whose lock is held. Give it back with [`Store::settle`], [`Store::abandon`] or
@@ -227,15 +227,13 @@ impl Store {
                 Ok(entries) => Ok(entries.last().map_or(0, |entry| entry.modify_index)),
                 Err(TxnError::Refused(refusals)) => Err(refusals),
                 Err(TxnError::Http(error)) => {
-                    if error.may_have_been_done()
-                        && let Ok(Some(entry)) = consul.get_latest(&path).await
-                        && entry.value == value
-                        && entry.session.as_deref() == Some(session.id.as_str())
-                    {
-                        Ok(entry.modify_index)
-                    } else {
-                        return Err(error.into());
-                    }
+                    let look = async {
+                        let entry = consul.get_latest(&path).await.ok()??;
+                        let holder = entry.session.as_deref();
+                        let is_ours = entry.value == value && holder == Some(session.id.as_str());
+                        is_ours.then_some(entry.modify_index)
+                    };
+                    Ok(found_out(Err(error), look).await?)
                 }
             };
             let refusals = match written {

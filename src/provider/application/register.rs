@@ -100,22 +100,20 @@ impl Registration<'_> {
         enforce: Enforce,
     ) -> Result<Registered, http::Error> {
         let job = &translation.job;
-        let error = match nomad.register(&job.namespace, job, enforce).await {
-            Ok(registered) => return Ok(registered),
-            Err(error) => error,
-        };
-        if error.may_have_been_done()
-            && let Ok(Some(live)) = nomad.job(&job.namespace, &job.id).await
-            && self.is_done(translation, &live)
-            && let Ok(registered) = nomad.registration(&job.namespace, &live).await
-        {
+        let registered = nomad.register(&job.namespace, job, enforce).await;
+        let look = async {
+            let live = nomad.job(&job.namespace, &job.id).await.ok()??;
+            if !self.is_done(translation, &live) {
+                return None;
+            }
+            let registered = nomad.registration(&job.namespace, &live).await.ok()?;
             tracing::info!(
                 job = job.id,
                 "the answer was lost, and the job is registered"
             );
-            return Ok(registered);
-        }
-        Err(error)
+            Some(registered)
+        };
+        http::found_out(registered, look).await
     }
 
     fn is_done(self, translation: &Translation, live: &LiveJob) -> bool {

@@ -291,12 +291,12 @@ impl<'a> Objects<'a> {
         mut found: Option<Object>,
     ) -> Result<(), Refused> {
         const TRIES: usize = 5;
+        let refused = |error: &http::Error, touched| Refused {
+            diagnostic: failure::refused(self.kind, error),
+            touched,
+        };
         let mut touched = false;
         for _ in 0..TRIES {
-            let refused = |error: &http::Error, touched| Refused {
-                diagnostic: failure::refused(self.kind, error),
-                touched,
-            };
             if let Object::Namespace(namespace) = &mut object {
                 let limits = limits::inherited(self.nomad, &namespace.name).await;
                 if let Some(limits) = limits.map_err(|error| refused(&error, touched))? {
